@@ -1,0 +1,28 @@
+# The two commands of this project are `make run` and `make test`; both do their own set-up on a fresh Debian with Rust.
+# The work is in tests/setup/*.sh; .ci/run and the justfile call the same scripts.
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+FRONTDESK_DATA_DIR ?= data/sandbox
+export FRONTDESK_DATA_DIR
+
+.DEFAULT_GOAL := help
+.PHONY: help run test setup ci
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: ## Builds and starts server + sandbox on loopback, ready to click (data in data/sandbox)
+	@tests/setup/compiler.sh
+	@tests/setup/build.sh sandbox
+	@exec "$(TARGET)/debug/frontdesk" sandbox
+
+test: setup ## All tests: units, whole servers, power cuts, a real browser
+	@tests/setup/test.sh
+
+setup: ## Only what the tests need: Chromium, Node packages, cargo-nextest
+	@tests/setup/compiler.sh
+	@tests/setup/cargo-tool.sh cargo-nextest
+	@tests/setup/browser.sh
+
+ci: ## Exactly what CI runs: format, lints, docs, licences, spelling, then `make test`
+	@bash .ci/run

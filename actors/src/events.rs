@@ -1,0 +1,137 @@
+//! Facts that observers may see: metrics, logs. No secrets, phones or message text by construction; ids only for log lines, never for labels.
+
+use std::time::Duration;
+
+use crate::ids::{CompanyId, Generation, SalonId};
+use crate::ports::LinkEnd;
+use crate::view::{SessionState, StateReason};
+
+/// What happened, in the past tense.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// A session moved. `from` is `None` when a company's actor starts.
+    SessionMoved {
+        /// Whose.
+        company: CompanyId,
+        /// YClients' salon.
+        salon: SalonId,
+        /// Before.
+        from: Option<SessionState>,
+        /// After.
+        to: SessionState,
+        /// Why.
+        reason: Option<StateReason>,
+    },
+    /// A company's actor ended: its session no longer counts in its last state.
+    SessionForgotten {
+        /// Whose.
+        company: CompanyId,
+        /// Last state.
+        last: SessionState,
+    },
+    /// A link was begun, after waiting this long for a dial permit.
+    LinkDialled {
+        /// Whose.
+        company: CompanyId,
+        /// Which link.
+        generation: Generation,
+        /// Wait for the permit.
+        waited: Duration,
+    },
+    /// A link ended.
+    LinkEnded {
+        /// Whose.
+        company: CompanyId,
+        /// Which link.
+        generation: Generation,
+        /// Why.
+        end: LinkEnd,
+    },
+    /// An owner's step through the onboarding, counted once per registration.
+    FunnelStep {
+        /// Whose.
+        company: CompanyId,
+        /// Which step.
+        step: FunnelStep,
+    },
+    /// The first QR code of a session start was shown, this long after it was asked for.
+    FirstQr {
+        /// Whose.
+        company: CompanyId,
+        /// From the wish to the code.
+        after: Duration,
+    },
+    /// The phone accepted and the session came online this long after.
+    PairedToOnline {
+        /// Whose.
+        company: CompanyId,
+        /// From `Paired` to `Online`.
+        after: Duration,
+    },
+    /// One activation call ended.
+    ActivationCalled {
+        /// Whose.
+        company: CompanyId,
+        /// With what.
+        result: ActivationResult,
+        /// How long the call took.
+        took: Duration,
+    },
+    /// An activation ended.
+    ActivationEnded {
+        /// Whose.
+        company: CompanyId,
+        /// With success?
+        active: bool,
+    },
+    /// A company's session actor crashed and was started again.
+    SessionRestarted {
+        /// Whose.
+        company: CompanyId,
+    },
+    /// A company's actor crashed and was started again.
+    CompanyRestarted {
+        /// Whose.
+        company: CompanyId,
+    },
+    /// Restarts were used up: parked until an operator acts. An alert.
+    Parked {
+        /// Whose.
+        company: CompanyId,
+    },
+    /// A webhook was acted on.
+    WebhookHandled {
+        /// Whose.
+        company: CompanyId,
+        /// Did it work?
+        ok: bool,
+    },
+    /// A commit failed in an actor's hands.
+    CommitFailed {
+        /// Whose.
+        company: CompanyId,
+    },
+}
+
+/// Steps of the onboarding funnel, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum FunnelStep {
+    Redirected,
+    PageOpened,
+    QrShown,
+    Paired,
+    Online,
+    Active,
+}
+
+/// Outcome of one activation call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum ActivationResult {
+    Success,
+    AlreadyActive,
+    StatusAsked,
+    Retry,
+    Refused,
+}

@@ -1,0 +1,280 @@
+//! What is stored: the records of the product, as the store's adapter keeps them (versioned and sealed there).
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CompanyId, OwnIdentity, Phone, SalonId, Secret};
+use crate::view::{SessionState, StateReason};
+
+/// Where a company stands between installation and removal. One writer: the company's actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IntegrationStatus {
+    /// Registered by the redirect; nothing linked yet.
+    Pending,
+    /// The onboarding page was opened and WhatsApp is being linked.
+    PendingWhatsapp,
+    /// The api key is stored; YClients is being called.
+    Activating,
+    /// Installed at YClients and linked here.
+    Active,
+    /// The window passed or YClients refused for good.
+    ActivationFailed,
+    /// YClients froze the installation (unpaid): session stopped, credentials kept.
+    Frozen,
+    /// Removed at YClients: session, credentials and key erased.
+    Uninstalled,
+}
+
+/// Who pressed *Connect*, as YClients signed it. Everything is optional there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarketplaceUser {
+    /// YClients' number of the user.
+    pub id: Option<u64>,
+    /// Name for greeting; hostile until escaped.
+    pub name: Option<String>,
+    /// Phone as given there, if it parses.
+    pub phone: Option<Phone>,
+    /// E-mail as given there.
+    pub email: Option<String>,
+}
+
+/// Switches of a company.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompanyFlags {
+    /// Answers by the assistant (later).
+    pub ai_enabled: bool,
+    /// Sync of schedule, services and staff (later).
+    pub sync_enabled: bool,
+    /// The WhatsApp session may run at all.
+    pub whatsapp_enabled: bool,
+}
+
+impl Default for CompanyFlags {
+    fn default() -> Self {
+        Self { ai_enabled: false, sync_enabled: false, whatsapp_enabled: true }
+    }
+}
+
+/// One salon that installed the app.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CompanyRecord {
+    /// Ours.
+    pub company_id: CompanyId,
+    /// YClients'; unique.
+    pub salon_id: SalonId,
+    /// Salon's name; hostile until escaped.
+    pub title: Option<String>,
+    /// Salon's phone.
+    pub phone: Option<Phone>,
+    /// Salon's e-mail.
+    pub email: Option<String>,
+    /// Salon's address.
+    pub address: Option<String>,
+    /// IANA zone from YClients; `Europe/Moscow` only when unknown.
+    pub timezone: String,
+    /// See [`IntegrationStatus`].
+    pub integration_status: IntegrationStatus,
+    /// The session was online when last written.
+    pub whatsapp_connected: bool,
+    /// The linked number.
+    pub whatsapp_phone: Option<Phone>,
+    /// When the session last came online.
+    pub whatsapp_connected_at: Option<DateTime<Utc>>,
+    /// When the integration became active.
+    pub connected_at: Option<DateTime<Utc>>,
+    /// Latest `registration_started`: the activation window counts from here.
+    pub registered_at: DateTime<Utc>,
+    /// See [`CompanyFlags`].
+    pub flags: CompanyFlags,
+    /// Who connected it.
+    pub marketplace_user: MarketplaceUser,
+    /// SHA-256 (hex) of the api key, once the saga no longer needs the key itself.
+    pub api_key_hash: Option<String>,
+    /// SHA-256 (hex) of the secret in the data webhook's URL.
+    pub webhook_secret_hash: Option<String>,
+    /// The salon as YClients describes it, untouched.
+    pub raw_salon: serde_json::Value,
+    /// First registration.
+    pub created_at: DateTime<Utc>,
+    /// Last write.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What a new company starts with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewCompany {
+    /// YClients' salon.
+    pub salon_id: SalonId,
+    /// Salon's name, if told.
+    pub title: Option<String>,
+    /// IANA zone, if told.
+    pub timezone: Option<String>,
+    /// Who connected it.
+    pub marketplace_user: MarketplaceUser,
+    /// Now.
+    pub registered_at: DateTime<Utc>,
+}
+
+/// Whether the session should be held open across restarts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Desired {
+    /// Linked: hold it open, always.
+    Online,
+    /// Not linked, stopped or removed.
+    Stopped,
+}
+
+/// What outlives a restart of a session, beside the credentials (which the link's own storage keeps).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionRecord {
+    /// Whose.
+    pub company_id: CompanyId,
+    /// Should it be open?
+    pub desired: Desired,
+    /// The last state worth remembering: a final one is shown again after a restart instead of dialled through.
+    pub state: SessionState,
+    /// Why it was entered.
+    pub reason: Option<StateReason>,
+    /// When it was entered.
+    pub since: DateTime<Utc>,
+    /// No dial before this (bans).
+    pub not_before: Option<DateTime<Utc>>,
+    /// The linked account.
+    pub own: Option<OwnIdentity>,
+}
+
+/// How far an activation got. Stored sealed: it holds the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivationRecord {
+    /// Whose.
+    pub company_id: CompanyId,
+    /// The key YClients will present; kept only while the saga may need it.
+    pub api_key: Secret,
+    /// Calls begun so far. Written before each call: more than zero after a crash means "ask the status first".
+    pub attempts: u32,
+    /// When the first attempt was stored.
+    pub started_at: DateTime<Utc>,
+    /// No attempt after this.
+    pub window_ends_at: DateTime<Utc>,
+}
+
+/// One line of a company's timeline. `data` never holds secrets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// Whose.
+    pub company_id: CompanyId,
+    /// YClients' salon.
+    pub salon_id: SalonId,
+    /// What happened.
+    pub kind: EventKind,
+    /// Details without secrets.
+    pub data: serde_json::Value,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Kinds of `marketplace_events`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// The owner came through the redirect.
+    RegistrationStarted,
+    /// The onboarding page opened its first socket of this registration.
+    PageOpened,
+    /// The first QR code of a round was shown.
+    QrShown,
+    /// A pairing code was shown.
+    PairingCodeShown,
+    /// The phone accepted the link.
+    WhatsappPaired,
+    /// The session came online after a pairing.
+    WhatsappConnected,
+    /// YClients knows the integration as active.
+    IntegrationActivated,
+    /// Activation ended without success.
+    ActivationFailed,
+    /// The session was logged out, replaced, banned or outdated.
+    SessionEnded,
+    /// YClients froze the installation.
+    Frozen,
+    /// YClients removed the installation.
+    Uninstalled,
+    /// A webhook with an event we don't know.
+    UnknownWebhook,
+}
+
+/// Number of an inbox entry; entries of one company are processed in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct InboxId(pub u64);
+
+/// A webhook as accepted: authenticated, without secrets, not yet acted on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewInboxEntry {
+    /// Company, when the salon is known here.
+    pub company_id: Option<CompanyId>,
+    /// YClients' salon.
+    pub salon_id: SalonId,
+    /// What it says.
+    pub event: LifecycleEvent,
+    /// When it arrived.
+    pub received_at: DateTime<Utc>,
+    /// Body without `partner_token` and other secrets.
+    pub body: serde_json::Value,
+}
+
+/// A stored webhook.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InboxEntry {
+    /// Its number.
+    pub id: InboxId,
+    /// What was accepted.
+    pub entry: NewInboxEntry,
+    /// How often processing was tried.
+    pub attempts: u32,
+}
+
+/// Lifecycle events of YClients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LifecycleEvent {
+    /// The salon disconnected the app.
+    Uninstall,
+    /// The paid period ended.
+    Freeze,
+    /// Anything else: kept, answered 200, never acted on. Holds the name, cut to 64 characters.
+    Unknown(String),
+}
+
+/// Everything the fleet needs of one company at start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredCompany {
+    /// The company.
+    pub company: CompanyRecord,
+    /// Its session, if it ever had one.
+    pub session: Option<SessionRecord>,
+    /// An activation that had begun and not ended.
+    pub activation: Option<ActivationRecord>,
+}
+
+/// One durable change; several in one commit become visible together or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Insert or replace a company (never changes its ids).
+    PutCompany(Box<CompanyRecord>),
+    /// Insert or replace a session's record.
+    PutSession(SessionRecord),
+    /// Begin or advance an activation.
+    PutActivation(ActivationRecord),
+    /// The saga ended: forget the sealed key.
+    ClearActivation(CompanyId),
+    /// Append to the timeline.
+    AppendEvent(EventRecord),
+    /// Session record, credentials and all Signal state of the company.
+    EraseSession(CompanyId),
+    /// The webhook was acted on.
+    InboxDone(CompanyId, InboxId),
+    /// Acting on the webhook failed; keep it and count.
+    InboxFailed(CompanyId, InboxId),
+}

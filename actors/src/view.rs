@@ -1,0 +1,236 @@
+//! What the outside sees of a company: one consistent picture, published by the company's actor after every change.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CompanyId, Generation, OwnIdentity, Phone, SalonId, Secret, SessionId};
+use crate::records::IntegrationStatus;
+
+/// States of a session (spec §5). The machine that moves between them is `session/machine.rs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the specification's own and documented on the machine")]
+pub enum SessionState {
+    Idle,
+    Connecting,
+    AwaitingScan,
+    AwaitingCode,
+    AwaitingPasskey,
+    Pairing,
+    Online,
+    Backoff,
+    Deaf,
+    Replaced,
+    LoggedOut,
+    Banned,
+    Outdated,
+    Parked,
+}
+
+impl SessionState {
+    /// Every state, for metrics and tests.
+    pub const ALL: [Self; 14] = [
+        Self::Idle,
+        Self::Connecting,
+        Self::AwaitingScan,
+        Self::AwaitingCode,
+        Self::AwaitingPasskey,
+        Self::Pairing,
+        Self::Online,
+        Self::Backoff,
+        Self::Deaf,
+        Self::Replaced,
+        Self::LoggedOut,
+        Self::Banned,
+        Self::Outdated,
+        Self::Parked,
+    ];
+
+    /// The name as in JSON, logs and metric labels.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "Idle",
+            Self::Connecting => "Connecting",
+            Self::AwaitingScan => "AwaitingScan",
+            Self::AwaitingCode => "AwaitingCode",
+            Self::AwaitingPasskey => "AwaitingPasskey",
+            Self::Pairing => "Pairing",
+            Self::Online => "Online",
+            Self::Backoff => "Backoff",
+            Self::Deaf => "Deaf",
+            Self::Replaced => "Replaced",
+            Self::LoggedOut => "LoggedOut",
+            Self::Banned => "Banned",
+            Self::Outdated => "Outdated",
+            Self::Parked => "Parked",
+        }
+    }
+
+    /// Left only by the owner, an operator or a moment named in advance; never dialled through by itself.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Replaced | Self::LoggedOut | Self::Banned | Self::Outdated | Self::Parked)
+    }
+}
+
+/// Why a session is in its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StateReason {
+    /// The connection broke or could not be made.
+    NetworkLost,
+    /// WhatsApp answered with an error that passes (408, 428, 500, 503, 429).
+    ServiceUnavailable,
+    /// WhatsApp asked for a fresh connection (515), as it does after every pairing.
+    RestartRequired,
+    /// The link said it was connected and nothing came of it in time.
+    ConnectTimeout,
+    /// All codes of a round were shown and none was scanned.
+    QrExhausted,
+    /// Nobody looks at the page any more.
+    OwnerLeft,
+    /// Another client took over this device's link.
+    StreamReplaced,
+    /// The phone removed the device, or WhatsApp no longer knows it.
+    DeviceRemoved,
+    /// WhatsApp banned the number for a while.
+    TemporaryBan,
+    /// WhatsApp locked the account.
+    AccountLocked,
+    /// WhatsApp refuses this version of the client.
+    ClientOutdated,
+    /// Connected, but our probes are not answered.
+    NotAnswering,
+    /// A write failed: nothing may be shown that is not stored.
+    StoreFailed,
+    /// The session's actor crashed too often.
+    CrashedTooOften,
+    /// YClients froze the installation.
+    Frozen,
+    /// YClients removed the installation.
+    Uninstalled,
+    /// An operator or the owner stopped it.
+    Stopped,
+}
+
+/// The next step a person can take; the page renders it as words and a button.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NextStep {
+    /// Scan the code on the page.
+    ScanQr,
+    /// Type the shown code into the phone.
+    EnterCode,
+    /// Ask for a fresh QR code.
+    RequestQr,
+    /// Rounds are used up: use a pairing code instead.
+    UsePairingCode,
+    /// Nothing to do: it goes on by itself.
+    Wait,
+    /// Take the link back here.
+    Reconnect,
+    /// Go back to YClients and press Connect again.
+    StartOver,
+    /// Ask support.
+    ContactSupport,
+}
+
+/// A QR code as WhatsApp gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QrView {
+    /// Raw text to encode; never stored or logged.
+    pub text: Secret,
+    /// 1 for the first code of a round.
+    pub attempt: u32,
+    /// When WhatsApp stops accepting it.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A pairing code as WhatsApp gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairingView {
+    /// `XXXX-XXXX`; never stored or logged.
+    pub code: Secret,
+    /// For which phone.
+    pub phone: Phone,
+    /// When WhatsApp stops accepting it.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// The session's part of the picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// See [`SessionState`].
+    pub state: SessionState,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Why.
+    pub reason: Option<StateReason>,
+    /// When it will be tried again by itself.
+    pub retry_at: Option<DateTime<Utc>>,
+    /// What a person can do.
+    pub action: Option<NextStep>,
+    /// The code to scan, in `AwaitingScan`.
+    pub qr: Option<QrView>,
+    /// The code to type, in `AwaitingCode`.
+    pub pairing: Option<PairingView>,
+    /// QR rounds used up without a scan.
+    pub rounds_used: u32,
+    /// The linked account.
+    pub own: Option<OwnIdentity>,
+    /// Number of the present or last link.
+    pub generation: Generation,
+}
+
+/// Where the activation at YClients stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "status")]
+pub enum ActivationView {
+    /// Not begun: WhatsApp is not connected yet.
+    Waiting,
+    /// The call is under way.
+    Activating,
+    /// A call failed and will be repeated.
+    Retrying {
+        /// When.
+        next_attempt_at: DateTime<Utc>,
+    },
+    /// Done.
+    Active,
+    /// The registration is older than the window.
+    Expired {
+        /// How long ago the window closed, in minutes.
+        minutes_ago: u64,
+    },
+    /// YClients refused for good, or the window passed while retrying.
+    Failed,
+}
+
+/// One company as the outside may see it. Published through a `watch` channel; compare by value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompanyView {
+    /// Ours.
+    pub company_id: CompanyId,
+    /// YClients'.
+    pub salon_id: SalonId,
+    /// Salon's name; hostile until escaped.
+    pub title: Option<String>,
+    /// The integration's state.
+    pub integration: IntegrationStatus,
+    /// The session's state.
+    pub session: SessionView,
+    /// The activation's state.
+    pub activation: ActivationView,
+    /// When the integration became active.
+    pub connected_at: Option<DateTime<Utc>>,
+}
+
+impl CompanyView {
+    /// The public id of the session.
+    pub fn session_id(&self) -> SessionId {
+        SessionId::of(self.salon_id)
+    }
+
+    /// True only while WhatsApp answers.
+    pub fn connected(&self) -> bool {
+        self.session.state == SessionState::Online
+    }
+}

@@ -1,0 +1,1 @@
+//! Every metric: names, units, labels, buckets.

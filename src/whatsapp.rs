@@ -1,0 +1,1 @@
+//! The WhatsApp connector: the only user of the protocol library.

@@ -1,0 +1,1 @@
+//! The YClients adapter: the only user of that API.

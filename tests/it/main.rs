@@ -1,0 +1,4 @@
+//! The integration tests: one binary, one module per journey or fault, shared support.
+
+mod powercut_harness;
+mod support;

@@ -1,1 +1,151 @@
-//! Who may come in: the client's address behind trusted proxies, and rate limits. Shared by `http` and `realtime`.
+//! Who may come in: the client's address behind trusted proxies, origins, and rate limits. Shared by `http` and `realtime`.
+
+mod addresses;
+mod limits;
+mod origins;
+
+use std::net::IpAddr;
+
+use axum::http::HeaderMap;
+use frontdesk_actors::ids::{CompanyId, SalonId};
+
+pub use addresses::{AddressRange, ParseRangeError, TrustedProxies};
+pub use limits::Limited;
+pub use origins::{OriginPolicy, OriginRule, ParseOriginError};
+
+use limits::{Bucket, Rate, Source};
+
+/// Requests per minute and address on routes that need no credential.
+const PUBLIC_PER_MINUTE: Rate = Rate::per_minute(60);
+/// Requests per minute and company on routes that need a token or key.
+const KEYED_PER_MINUTE: Rate = Rate::per_minute(120);
+/// New sockets per minute and address.
+const SOCKETS_PER_MINUTE: Rate = Rate::per_minute(5);
+/// Webhooks per minute and address before authentication: YClients sends for all salons from a few addresses.
+const WEBHOOKS_PER_MINUTE: Rate = Rate::per_minute(1200);
+/// Authenticated webhooks per minute and salon.
+const WEBHOOKS_PER_SALON: Rate = Rate::per_minute(200);
+
+/// What decides who may come in; part of the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct AdmissionSettings {
+    /// Limits per address apply. The sandbox turns them off; limits per company stay.
+    pub per_ip_limits: bool,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<AddressRange>,
+}
+
+/// All limits of the process. Bounded in memory; [`Admission::sweep`] forgets who has been quiet.
+#[derive(Debug)]
+pub struct Admission {
+    proxies: TrustedProxies,
+    per_ip_limits: bool,
+    public: Bucket<Source>,
+    keyed: Bucket<CompanyId>,
+    webhooks: Bucket<Source>,
+    webhooks_per_salon: Bucket<SalonId>,
+    sockets: Bucket<Source>,
+}
+
+impl Admission {
+    /// Empty buckets.
+    pub fn new(settings: AdmissionSettings) -> Self {
+        Self {
+            proxies: TrustedProxies::new(settings.trusted_proxies),
+            per_ip_limits: settings.per_ip_limits,
+            public: Bucket::new(PUBLIC_PER_MINUTE),
+            keyed: Bucket::new(KEYED_PER_MINUTE),
+            webhooks: Bucket::new(WEBHOOKS_PER_MINUTE),
+            webhooks_per_salon: Bucket::new(WEBHOOKS_PER_SALON),
+            sockets: Bucket::new(SOCKETS_PER_MINUTE),
+        }
+    }
+
+    /// The client's address: the peer's, or the forwarded one when the peer is a trusted proxy.
+    pub fn client_ip(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        self.proxies.client_ip(peer, headers)
+    }
+
+    /// One request without a valid credential.
+    pub fn public(&self, client: IpAddr) -> Result<(), Limited> {
+        self.per_address(&self.public, client)
+    }
+
+    /// One request with a credential of this company.
+    pub fn keyed(&self, company: CompanyId) -> Result<(), Limited> {
+        self.keyed.take(company)
+    }
+
+    /// One webhook before it is authenticated.
+    pub fn webhook(&self, client: IpAddr) -> Result<(), Limited> {
+        self.per_address(&self.webhooks, client)
+    }
+
+    /// One authenticated webhook of this salon.
+    pub fn salon_webhook(&self, salon: SalonId) -> Result<(), Limited> {
+        self.webhooks_per_salon.take(salon)
+    }
+
+    /// One new socket, counted at the Engine.IO handshake of either transport.
+    pub fn socket(&self, client: IpAddr) -> Result<(), Limited> {
+        self.per_address(&self.sockets, client)
+    }
+
+    /// Forgets every key whose bucket is full again. The app calls it every 5 min.
+    pub fn sweep(&self) {
+        self.public.sweep();
+        self.keyed.sweep();
+        self.webhooks.sweep();
+        self.webhooks_per_salon.sweep();
+        self.sockets.sweep();
+    }
+
+    fn per_address(&self, bucket: &Bucket<Source>, client: IpAddr) -> Result<(), Limited> {
+        if self.per_ip_limits { bucket.take(Source::of(client)) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admission(per_ip_limits: bool) -> Admission {
+        Admission::new(AdmissionSettings { per_ip_limits, ..AdmissionSettings::default() })
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_sixth_socket_of_a_minute_is_refused_and_another_address_is_not() {
+        let admission = admission(true);
+        for _ in 0..5 {
+            admission.socket(address("192.0.2.1")).unwrap();
+        }
+        let limited = admission.socket(address("192.0.2.1")).unwrap_err();
+        assert_eq!(limited.limit, 5);
+        assert!((1..=12).contains(&limited.retry_after.as_secs()), "{limited:?}");
+        admission.socket(address("192.0.2.2")).unwrap();
+    }
+
+    #[test]
+    fn limits_per_address_can_be_off_while_limits_per_company_stay() {
+        let admission = admission(false);
+        for _ in 0..500 {
+            admission.socket(address("192.0.2.1")).unwrap();
+            admission.public(address("192.0.2.1")).unwrap();
+        }
+        let company = CompanyId::try_from(1).unwrap();
+        let refused = (0..500).filter(|_| admission.keyed(company).is_err()).count();
+        assert!(refused >= 370, "only {refused} of 500 were refused");
+    }
+
+    #[test]
+    fn a_flooding_company_does_not_use_up_its_neighbours_share() {
+        let admission = admission(true);
+        let (flooding, quiet) = (CompanyId::try_from(1).unwrap(), CompanyId::try_from(2).unwrap());
+        while admission.keyed(flooding).is_ok() {}
+        admission.keyed(quiet).unwrap();
+    }
+}

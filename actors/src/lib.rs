@@ -17,6 +17,8 @@ pub mod ids;
 pub mod ports;
 pub mod records;
 pub mod settings;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod view;
 
 pub use company::CompanyHandle;

@@ -142,6 +142,7 @@ fn router(world: World) -> Router {
         .route("/control-page/salons/{salon_id}/open", get(page::open))
         .route("/", get(page::index))
         .route("/page.js", get(page::script))
+        .route("/texts.js", get(page::texts))
         .route("/page.css", get(page::style))
         .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
         .fallback(error::unknown_path)

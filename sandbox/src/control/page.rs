@@ -1,4 +1,4 @@
-//! The control page: one document, one script, one style sheet, nothing from elsewhere.
+//! The control page: one document, its script, its words, one style sheet, nothing from elsewhere.
 
 use axum::{
     extract::{Path, State},
@@ -21,6 +21,14 @@ pub async fn script() -> Response {
     asset(
         "text/javascript; charset=utf-8",
         include_str!("page/page.js"),
+    )
+}
+
+/// Its words.
+pub async fn texts() -> Response {
+    asset(
+        "text/javascript; charset=utf-8",
+        include_str!("page/texts.js"),
     )
 }
 

@@ -19,6 +19,7 @@ async fn the_page_needs_nothing_from_elsewhere() {
     for (path, kind) in [
         ("/", "text/html"),
         ("/page.js", "text/javascript"),
+        ("/texts.js", "text/javascript"),
         ("/page.css", "text/css"),
     ] {
         let answer = world

@@ -1,1 +1,164 @@
 //! HTTP: the route table and its layers.
+
+mod error;
+mod extract;
+mod health;
+mod layers;
+mod marketplace;
+mod onboarding;
+mod pages;
+mod readiness;
+#[cfg(test)]
+mod tests;
+mod webhooks;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use frontdesk_actors::FleetHandle;
+use frontdesk_actors::ports::Marketplace;
+use url::Url;
+
+use crate::admission::{AddressRange, Admission, AdmissionSettings, OriginPolicy, OriginRule};
+use crate::auth::Tokens;
+
+pub use health::OpsState;
+pub use readiness::{Phase, Readiness};
+
+/// Largest body, but for webhooks.
+const MAX_BODY: usize = 64 * 1024;
+/// Largest webhook.
+const MAX_WEBHOOK: usize = 1024 * 1024;
+
+/// Settings of the HTTP side.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Where browsers reach us, such as `https://desk.example.com`; a path in it is a prefix of every link we make.
+    pub base_url: Url,
+    /// HSTS on, loopback origins refused.
+    pub production: bool,
+    /// Origins besides our own that may call the API and open sockets.
+    pub allowed_origins: Vec<OriginRule>,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<AddressRange>,
+    /// Limits per address apply; limits per company always do.
+    pub per_ip_limits: bool,
+    /// Cookies only over HTTPS.
+    pub secure_cookies: bool,
+    /// Sites that may show our pages in a frame, as CSP sources (`https://*.yclients.com`). Empty: none.
+    pub frame_ancestors: Vec<String>,
+    /// Our number at YClients' marketplace; webhooks for another one are skipped.
+    pub application_id: Option<u64>,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            base_url: Url::parse("http://127.0.0.1:3000").expect("a constant URL"),
+            production: false,
+            allowed_origins: OriginPolicy::yclients(),
+            trusted_proxies: Vec::new(),
+            per_ip_limits: true,
+            secure_cookies: false,
+            frame_ancestors: Vec::new(),
+            application_id: None,
+        }
+    }
+}
+
+impl HttpSettings {
+    /// The limits these settings ask for; one for the process, shared with the sockets.
+    pub fn admission(&self) -> Arc<Admission> {
+        Arc::new(Admission::new(AdmissionSettings {
+            per_ip_limits: self.per_ip_limits,
+            trusted_proxies: self.trusted_proxies.clone(),
+        }))
+    }
+
+    /// Which origins may talk to us.
+    pub fn origins(&self) -> OriginPolicy {
+        OriginPolicy::new(&self.base_url, self.allowed_origins.clone(), self.production)
+    }
+
+    /// The path of `base_url` without its last slash.
+    fn path_prefix(&self) -> &str {
+        self.base_url.path().trim_end_matches('/')
+    }
+}
+
+/// What handlers need. Cheap to clone.
+#[derive(Clone)]
+pub struct HttpState {
+    /// The way to the companies.
+    pub fleet: FleetHandle,
+    /// YClients: what is configured, and its partner token.
+    pub marketplace: Arc<dyn Marketplace>,
+    /// Mints and verifies page tokens.
+    pub tokens: Tokens,
+    /// See [`HttpSettings`].
+    pub settings: Arc<HttpSettings>,
+    /// Limits, shared with the sockets.
+    pub limits: Arc<Admission>,
+    /// Should this process get traffic?
+    pub readiness: Readiness,
+}
+
+/// Every route of the public listener. Socket.IO is a layer the app puts around it.
+pub fn router(state: HttpState) -> Router {
+    let pages = Router::new()
+        .route("/", get(pages::landing))
+        .route("/marketplace", get(pages::landing))
+        .route("/marketplace/", get(pages::landing))
+        .route("/auth/yclients/redirect", get(onboarding::redirect))
+        .route("/marketplace/onboarding", get(onboarding::page))
+        .layer(from_fn(layers::guard))
+        .layer(from_fn_with_state(state.clone(), layers::limit_public))
+        .layer(from_fn(layers::errors_as_pages));
+
+    let public = Router::new()
+        .route("/marketplace/test", get(marketplace::test))
+        .layer(from_fn_with_state(state.clone(), layers::limit_public));
+
+    // Counted per company, or against the address when the token is refused.
+    let keyed = Router::new()
+        .route("/marketplace/api/qr", post(marketplace::qr))
+        .route("/marketplace/api/status/{session_id}", get(marketplace::status))
+        .route("/marketplace/activate", post(marketplace::activate))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn(layers::guard));
+
+    let webhooks = Router::new()
+        .route("/webhook/yclients", post(webhooks::lifecycle))
+        .route("/callback/yclients", post(webhooks::lifecycle))
+        .layer(DefaultBodyLimit::max(MAX_WEBHOOK))
+        .layer(from_fn(layers::guard));
+
+    let unlimited = Router::new()
+        .route("/health", get(health::health))
+        .route("/marketplace/health", get(health::health))
+        .route("/assets/{*path}", get(pages::asset))
+        .route("/favicon.ico", get(pages::favicon))
+        .route("/robots.txt", get(pages::robots))
+        .layer(from_fn(layers::guard));
+
+    let routes = pages.merge(public).merge(keyed).merge(webhooks).merge(unlimited);
+    routes
+        .method_not_allowed_fallback(async || error::ApiError::unknown_method())
+        .fallback(async || error::ApiError::unknown_path())
+        .layer(from_fn_with_state(layers::SecurityHeaders::new(&state.settings), layers::security_headers))
+        .layer(layers::cors(&state.settings))
+        .layer(from_fn_with_state(state.clone(), layers::observe))
+        .with_state(state)
+}
+
+/// The ops listener: loopback by default, never public.
+pub fn ops_router(state: OpsState) -> Router {
+    Router::new()
+        .route("/metrics", get(health::metrics))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .with_state(state)
+}

@@ -1,0 +1,211 @@
+//! What handlers ask of a request: who calls, what they send, which language they read. Refusals are [`ApiError`]s.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+
+use axum::RequestExt;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use bytes::Bytes;
+use frontdesk_actors::CompanyHandle;
+use serde::de::DeserializeOwned;
+
+use super::HttpState;
+use super::error::ApiError;
+use crate::auth::{Principal, TokenError};
+use crate::web::Language;
+
+/// The client's address, found once by the outermost layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientIp(pub IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for ClientIp {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().copied().unwrap_or(Self(IpAddr::from([0, 0, 0, 0]))))
+    }
+}
+
+/// The holder of the Bearer token, with the company it opens. Counted against that company; a refused token against the address.
+pub struct Holder {
+    /// Who.
+    pub principal: Principal,
+    /// Their company.
+    pub company: CompanyHandle,
+}
+
+impl FromRequestParts<HttpState> for Holder {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, ApiError> {
+        let ClientIp(client) = match ClientIp::from_request_parts(parts, state).await {
+            Ok(client) => client,
+            Err(never) => match never {},
+        };
+        Self::of(bearer(&parts.headers), client, state).await
+    }
+}
+
+impl Holder {
+    /// The holder of a token found anywhere in a request.
+    pub async fn of(token: Result<&str, TokenError>, client: IpAddr, state: &HttpState) -> Result<Self, ApiError> {
+        let principal = match token.and_then(|token| state.tokens.verify(token)) {
+            Ok(principal) => principal,
+            Err(error) => {
+                state.limits.public(client)?;
+                return Err(error.into());
+            }
+        };
+        state.limits.keyed(principal.company)?;
+        let company = company_of(state, principal).await?.ok_or(TokenError::Invalid)?;
+        Ok(Self { principal, company })
+    }
+}
+
+/// The company a token opens. `None` when it is gone, or when its number now belongs to another salon: a token outlives a data folder.
+pub async fn company_of(
+    state: &HttpState,
+    principal: Principal,
+) -> Result<Option<CompanyHandle>, frontdesk_actors::fleet::CallError> {
+    let company = state.fleet.company(principal.company).await?;
+    Ok(company.filter(|company| company.salon_id() == principal.salon))
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, TokenError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = match (values.next(), values.next()) {
+        (None, _) => return Err(TokenError::Missing),
+        (Some(value), None) => value.to_str().map_err(|_| TokenError::Invalid)?,
+        (Some(_), Some(_)) => return Err(TokenError::Invalid),
+    };
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(TokenError::Missing) }
+}
+
+/// A JSON body. An empty one reads as `null`, so that a missing field is named instead of a missing header.
+pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<HttpState> for JsonBody<T> {
+    type Rejection = ApiError;
+    async fn from_request(request: Request, _: &HttpState) -> Result<Self, ApiError> {
+        let json = is_json(request.headers());
+        let body = read_body(request).await?;
+        if body.is_empty() {
+            return parse(b"null").map(Self);
+        }
+        if !json {
+            let message = "Send the body as JSON, with Content-Type: application/json.";
+            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message));
+        }
+        parse(&body).map(Self)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = value.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| {
+        if error.is_data() {
+            ApiError::bad_request("INVALID_BODY", "A field of the body is missing or of the wrong type. See docs/api.md.")
+        } else {
+            malformed_json()
+        }
+    })
+}
+
+/// The body is not JSON at all.
+pub fn malformed_json() -> ApiError {
+    ApiError::bad_request("MALFORMED_JSON", "The body is not valid JSON. Check it with a JSON validator and send it again.")
+}
+
+/// The whole body, within the route's limit.
+pub async fn read_body(request: Request) -> Result<Bytes, ApiError> {
+    request.extract::<Bytes, _>().await.map_err(|rejection: BytesRejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            ApiError::too_large()
+        } else {
+            ApiError::bad_request("BODY_UNREADABLE", "The body ended too early. Send it again.")
+        }
+    })
+}
+
+/// The visitor's language: `?lang=`, then the cookie, then `Accept-Language`.
+#[derive(Debug, Clone, Copy)]
+pub struct Visitor {
+    /// The language to answer in.
+    pub language: Language,
+}
+
+impl<S: Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(parts.uri.query(), &parts.headers))
+    }
+}
+
+impl Visitor {
+    /// From the parts of any request.
+    pub fn of(query: Option<&str>, headers: &HeaderMap) -> Self {
+        let query = query.and_then(|query| Query::new(Some(query)).first("lang"));
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let cookie = text(header::COOKIE).and_then(|cookies| {
+            cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix("lang="))
+        });
+        Self { language: Language::choose(query.as_deref(), cookie, text(header::ACCEPT_LANGUAGE)) }
+    }
+}
+
+/// Decoded pairs of a query, in order, with duplicates: hidden second values are a way to cheat.
+#[derive(Debug, Default)]
+pub struct Query(Vec<(String, String)>);
+
+/// Pairs looked at; no client of ours sends more.
+const MAX_PAIRS: usize = 100;
+
+impl Query {
+    /// Decodes; bytes that are no UTF-8 become U+FFFD, which no id, token or signature contains.
+    pub fn new(query: Option<&str>) -> Self {
+        let pairs = url::form_urlencoded::parse(query.unwrap_or("").as_bytes());
+        Self(pairs.take(MAX_PAIRS).map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+    }
+
+    /// Every value of a name.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.pairs().filter(move |pair| pair.0 == name).map(|pair| pair.1)
+    }
+
+    /// Every pair.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The only value: `Ok(None)` when absent, `Err` when there are several.
+    pub fn only<'a>(&'a self, name: &'a str) -> Result<Option<&'a str>, DuplicateParameter> {
+        let mut values = self.all(name);
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value),
+            (_, Some(_)) => Err(DuplicateParameter),
+        }
+    }
+
+    fn first(mut self, name: &str) -> Option<String> {
+        let at = self.0.iter().position(|pair| pair.0 == name)?;
+        Some(self.0.swap_remove(at).1)
+    }
+}
+
+/// A parameter that may come once came several times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DuplicateParameter;
+
+impl<S: Sync> FromRequestParts<S> for Query {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::new(parts.uri.query()))
+    }
+}

@@ -1,0 +1,57 @@
+//! Health for load balancers and people; the ops listener's probes and metrics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{SecondsFormat, Utc};
+use serde_json::{Value, json};
+
+use super::HttpState;
+use super::error::ApiError;
+use super::readiness::{Phase, Readiness};
+
+/// What the ops listener shows.
+#[derive(Clone)]
+pub struct OpsState {
+    /// Renders all metrics in Prometheus' text format.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Should this process get traffic?
+    pub readiness: Readiness,
+}
+
+/// `GET /health` and `/marketplace/health`.
+pub async fn health(State(state): State<HttpState>) -> Result<Json<Value>, ApiError> {
+    let phase = state.readiness.phase();
+    let (code, message) = match phase {
+        Phase::Ready => {
+            let now = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+            return Ok(Json(json!({"success": true, "status": phase.name(), "timestamp": now})));
+        }
+        Phase::Starting => ("STARTING", "The server is starting. Try again in a few seconds."),
+        Phase::Draining => ("DRAINING", "The server is stopping. Another one takes over, or it comes back."),
+        Phase::StoreFailed => ("STORE_UNAVAILABLE", "Nothing can be stored. An operator must look at the disk and the log."),
+    };
+    Err(ApiError::unavailable(code, message, Duration::from_secs(5)).detail("status", phase.name()))
+}
+
+/// `GET /metrics`.
+pub async fn metrics(State(state): State<OpsState>) -> Response {
+    let text = (state.metrics)();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+/// `GET /livez`: the process answers. A supervisor restarts it when it does not.
+pub async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`.
+pub async fn readyz(State(state): State<OpsState>) -> Response {
+    let phase = state.readiness.phase();
+    let status = if phase == Phase::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, format!("{}\n", phase.name())).into_response()
+}

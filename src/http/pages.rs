@@ -1,0 +1,64 @@
+//! The landing page, embedded assets and the small files browsers ask for.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use sha2::{Digest, Sha256};
+
+use super::HttpState;
+use super::error::ApiError;
+use super::extract::{Query, Visitor};
+use crate::web;
+
+/// `GET /` and `/marketplace/`.
+pub async fn landing(State(state): State<HttpState>, visitor: Visitor, query: Query) -> Response {
+    with_language_cookie(&state, &query, Html(web::landing(visitor.language)))
+}
+
+/// Remembers a language chosen on the page for a year.
+pub(super) fn with_language_cookie(state: &HttpState, query: &Query, page: impl IntoResponse) -> Response {
+    let mut response = page.into_response();
+    let chosen = query.all("lang").next().filter(|language| matches!(*language, "ru" | "en"));
+    if let Some(language) = chosen {
+        let secure = if state.settings.secure_cookies { "; Secure" } else { "" };
+        let cookie = format!("lang={language}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly{secure}");
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
+    response
+}
+
+/// `GET /assets/{*path}`. With `?v=` the address names one version for ever; without it the browser asks again.
+pub async fn asset(path: Result<Path<String>, axum::extract::rejection::PathRejection>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let found = path.ok().filter(|Path(path)| is_plain(path)).and_then(|Path(path)| web::asset(&path));
+    let Some((content_type, bytes)) = found else {
+        return ApiError::unknown_path().into_response();
+    };
+    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(bytes)[..12]));
+    let versioned = query.is_some_and(|query| query.starts_with("v="));
+    let cache = if versioned { "public, max-age=31536000, immutable" } else { "public, no-cache" };
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|given| given.to_str().is_ok_and(|given| given.contains(&tag)));
+    let caching = [(header::CACHE_CONTROL, cache.to_owned()), (header::ETAG, tag)];
+    if known {
+        (StatusCode::NOT_MODIFIED, caching).into_response()
+    } else {
+        (caching, [(header::CONTENT_TYPE, content_type)], bytes).into_response()
+    }
+}
+
+/// File names of ours; nothing that could leave the folder.
+fn is_plain(path: &str) -> bool {
+    let letters = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'/');
+    path.bytes().all(letters) && !path.split('/').any(|part| part.is_empty() || part.starts_with('.'))
+}
+
+/// `GET /favicon.ico`: pages name their own icon.
+pub async fn favicon() -> Response {
+    (StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "public, max-age=86400")]).into_response()
+}
+
+/// `GET /robots.txt`: nothing here is for search engines.
+pub async fn robots() -> &'static str {
+    "User-agent: *\nDisallow: /\n"
+}

@@ -1,0 +1,220 @@
+//! Lifecycle webhooks of YClients: authenticated by the partner token in the body, stored durably, answered. What they mean is the company's business.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use frontdesk_actors::ids::SalonId;
+use frontdesk_actors::records::LifecycleEvent;
+use serde_json::{Map, Value, json};
+
+use super::HttpState;
+use super::error::ApiError;
+use super::extract::{ClientIp, malformed_json, read_body};
+use crate::auth::TokenError;
+
+/// Events in one body.
+const MAX_EVENTS: usize = 100;
+
+/// Names of unknown events are cut to this many characters.
+const MAX_EVENT_NAME: usize = 64;
+
+/// Larger bodies are stored without their content: a lifecycle event has a handful of fields, and the store's values are small.
+const MAX_STORED_BYTES: usize = 16 * 1024;
+
+/// Fields whose name contains one of these are never stored.
+const SECRET_NAMES: [&str; 7] = ["token", "secret", "key", "password", "passwd", "sign", "authorization"];
+
+/// One event of a body, authenticated and read.
+#[derive(Debug, PartialEq)]
+struct Lifecycle {
+    salon: SalonId,
+    event: LifecycleEvent,
+    body: Value,
+}
+
+/// `POST /webhook/yclients` and `/callback/yclients`. A 2xx means that every event is stored.
+pub async fn lifecycle(State(state): State<HttpState>, ClientIp(client): ClientIp, request: Request) -> Result<Json<Value>, ApiError> {
+    state.limits.webhook(client)?;
+    let body = read_body(request).await?;
+    let events = objects(serde_json::from_slice(&body).map_err(|_| malformed_json())?)?;
+    for event in &events {
+        authenticate(&state, event)?;
+    }
+    let ours = |event: &Map<String, Value>| is_ours(event, state.settings.application_id);
+    let (ours, foreign): (Vec<_>, Vec<_>) = events.into_iter().partition(ours);
+    if ours.is_empty() {
+        return Ok(Json(json!({"success": true, "skipped": "different_application"})));
+    }
+    let accepted = ours.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let received = accepted.len();
+    for event in accepted {
+        state.limits.salon_webhook(event.salon)?;
+        state.fleet.accept_webhook(event.salon, event.event, event.body).await?;
+    }
+    Ok(Json(json!({"success": true, "received": true, "events": received, "skipped_events": foreign.len()})))
+}
+
+/// One object, or an array of them.
+fn objects(body: Value) -> Result<Vec<Map<String, Value>>, ApiError> {
+    let not_objects = || ApiError::bad_request("INVALID_BODY", "Send one event as a JSON object, or an array of at most 100.");
+    let values = match body {
+        Value::Array(values) if (1..=MAX_EVENTS).contains(&values.len()) => values,
+        Value::Object(_) => vec![body],
+        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return Err(not_objects()),
+    };
+    let object = |value| match value {
+        Value::Object(object) => Ok(object),
+        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Err(not_objects()),
+    };
+    values.into_iter().map(object).collect()
+}
+
+fn authenticate(state: &HttpState, event: &Map<String, Value>) -> Result<(), ApiError> {
+    let message = "The partner token is missing or wrong. Send it in the body as partner_token.";
+    let refused = |code| ApiError::from(TokenError::Invalid).reworded(code, message);
+    match event.get("partner_token").and_then(text) {
+        None => Err(refused("AUTH_REQUIRED")),
+        Some(token) if state.marketplace.is_partner_token(&token) => Ok(()),
+        Some(_) => Err(refused("AUTH_INVALID")),
+    }
+}
+
+/// Without a number there, or without one configured here, it is for us.
+fn is_ours(event: &Map<String, Value>, application_id: Option<u64>) -> bool {
+    match (event.get("application_id").and_then(text), application_id) {
+        (Some(given), Some(ours)) => given.parse() == Ok(ours),
+        (_, None) | (None, _) => true,
+    }
+}
+
+fn read(event: Map<String, Value>) -> Result<Lifecycle, ApiError> {
+    let salon = event.get("salon_id").and_then(text).and_then(|salon| salon.parse().ok()).ok_or_else(|| {
+        ApiError::bad_request("INVALID_SALON_ID", "salon_id must be a whole number from 1 to 9007199254740991.")
+    })?;
+    let name = ["event", "event_type"].iter().find_map(|name| event.get(*name).and_then(text));
+    Ok(Lifecycle { salon, event: kind(name.as_deref().unwrap_or("")), body: storable(Value::Object(event)) })
+}
+
+fn kind(name: &str) -> LifecycleEvent {
+    match name.to_ascii_lowercase().as_str() {
+        "uninstall" => LifecycleEvent::Uninstall,
+        "freeze" => LifecycleEvent::Freeze,
+        _ => LifecycleEvent::Unknown(name.chars().filter(|letter| !letter.is_control()).take(MAX_EVENT_NAME).collect()),
+    }
+}
+
+/// A text or number as YClients mixes them; anything else, and an empty text, is as good as absent.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// The body as it may be stored: without secrets, and not too large.
+fn storable(body: Value) -> Value {
+    let body = without_secrets(body);
+    let bytes = body.to_string().len();
+    if bytes <= MAX_STORED_BYTES { body } else { json!({"omitted": "too large", "bytes": bytes}) }
+}
+
+/// Recursion ends: the JSON parser refuses nesting beyond 128.
+fn without_secrets(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(name, _)| !is_secret(name))
+            .map(|(name, value)| (name, without_secrets(value)))
+            .collect(),
+        Value::Array(values) => values.into_iter().map(without_secrets).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
+    }
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    SECRET_NAMES.iter().any(|secret| name.contains(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(value: Value) -> Result<Lifecycle, ApiError> {
+        let mut objects = objects(value)?;
+        read(objects.remove(0))
+    }
+
+    #[test]
+    fn loose_types_are_read() {
+        for body in [
+            json!({"salon_id": 77, "event": "uninstall"}),
+            json!({"salon_id": "77", "event": "uninstall"}),
+            json!({"salon_id": " 77 ", "event": null, "event_type": "Uninstall"}),
+            json!([{"salon_id": 77, "event": "UNINSTALL", "application_id": "1"}]),
+        ] {
+            let read = event(body.clone()).unwrap();
+            assert_eq!((read.salon.get(), read.event), (77, LifecycleEvent::Uninstall), "{body}");
+        }
+        assert_eq!(event(json!({"salon_id": 77, "event": "freeze"})).unwrap().event, LifecycleEvent::Freeze);
+    }
+
+    #[test]
+    fn unknown_events_keep_a_short_harmless_name() {
+        let name = |event: Value| match super::tests::event(json!({"salon_id": 1, "event": event})).unwrap().event {
+            LifecycleEvent::Unknown(name) => name,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(name(json!("payment")), "payment");
+        assert_eq!(name(json!(null)), "");
+        assert_eq!(name(json!({"a": 1})), "");
+        assert_eq!(name(json!("a\nb\u{0}c")), "abc");
+        assert_eq!(name(json!("ж".repeat(10_000))), "ж".repeat(64));
+    }
+
+    #[test]
+    fn wild_salons_are_refused() {
+        for salon in [json!(null), json!(0), json!(-1), json!(1.5), json!("1; drop"), json!([77]), json!({"id": 77}), json!(1e30), json!(true)] {
+            assert!(event(json!({"salon_id": salon, "event": "freeze"})).is_err(), "{salon}");
+        }
+        assert!(event(json!({"event": "freeze"})).is_err());
+    }
+
+    #[test]
+    fn only_objects_are_events() {
+        for body in [json!([]), json!(null), json!("x"), json!(1), json!([1]), json!([[{}]]), json!(vec![json!({}); 101])] {
+            assert!(objects(body.clone()).is_err(), "{body}");
+        }
+        assert_eq!(objects(json!(vec![json!({}); 100])).unwrap().len(), 100);
+    }
+
+    #[test]
+    fn secrets_are_removed_at_every_depth() {
+        let body = json!({
+            "salon_id": 77, "partner_token": "T1", "Api_Key": "T2", "user_password": "T3",
+            "list": [{"client_secret": "T4", "kept": 1}], "deep": {"deeper": {"SIGN": "T5", "webhookToken": {"x": "T6"}}},
+        });
+        let stored = storable(body).to_string();
+        for secret in ["T1", "T2", "T3", "T4", "T5", "T6"] {
+            assert!(!stored.contains(secret), "{secret} in {stored}");
+        }
+        assert!(stored.contains("kept") && stored.contains("salon_id"));
+    }
+
+    #[test]
+    fn a_huge_body_is_stored_without_its_content() {
+        let stored = storable(json!({"note": "x".repeat(500_000)}));
+        assert_eq!(stored["omitted"], "too large");
+    }
+
+    #[test]
+    fn another_application_is_not_ours() {
+        let ours = |value: Value| is_ours(value.as_object().unwrap(), Some(9));
+        assert!(ours(json!({"application_id": 9})));
+        assert!(ours(json!({"application_id": "9"})));
+        assert!(ours(json!({})));
+        assert!(!ours(json!({"application_id": 10})));
+        assert!(!ours(json!({"application_id": "nine"})));
+        assert!(is_ours(json!({"application_id": 10}).as_object().unwrap(), None));
+    }
+}

@@ -1,1 +1,310 @@
-//! Configuration.
+//! Configuration: embedded defaults < file < environment. Every problem is collected and told at once, with what to do, before any
+//! port is bound. The environment is an argument, so tests need no globals.
+
+mod read;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use frontdesk_actors::settings::FleetSettings;
+use ipnet::IpNet;
+use secrecy::SecretString;
+use thiserror::Error;
+use url::Url;
+
+use crate::auth::MIN_SECRET_BYTES;
+use crate::yclients::YclientsSettings;
+use read::Reader;
+
+/// The documentation of every key, compiled in.
+pub const DEFAULTS: &str = include_str!("../config/default.toml");
+
+/// How strict the start is about secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Secrets must be given.
+    Production,
+    /// Missing secrets are generated and kept in the data folder.
+    Development,
+    /// As development, against the simulated services.
+    Sandbox,
+}
+
+/// Log output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// For people.
+    Pretty,
+    /// Pretty on a terminal, JSON elsewhere.
+    Auto,
+}
+
+/// A checked configuration. `Debug` shows no secret.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// See [`Mode`].
+    pub mode: Mode,
+    /// For browsers, YClients and integrators.
+    pub listen: SocketAddr,
+    /// For /metrics, /livez and /readyz.
+    pub ops_listen: SocketAddr,
+    /// How the outside reaches us.
+    pub base_url: Url,
+    /// Origins beside our own.
+    pub allowed_origins: Vec<String>,
+    /// Proxies whose X-Forwarded-For is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Limits per address and key.
+    pub rate_limits: bool,
+    /// Open sockets at most.
+    pub max_sockets: usize,
+    /// How long a stop may take.
+    pub shutdown_grace: Duration,
+    /// Signs page tokens. `None` only outside production: generated then.
+    pub jwt_secret: Option<SecretString>,
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// Page cache of the store, bytes.
+    pub cache_bytes: u64,
+    /// Seals what is stored. `None`: the key file in the data folder.
+    pub seal_key: Option<SecretString>,
+    /// Acknowledge writes before they are synced: only for the test that proves the power-cut test, and only in sandbox builds.
+    pub store_without_sync: bool,
+    /// YClients.
+    pub yclients: YclientsSettings,
+    /// Another WhatsApp endpoint than the real one.
+    pub whatsapp_endpoint: Option<Url>,
+    /// Version told to WhatsApp.
+    pub whatsapp_version: Option<(u32, u32, u32)>,
+    /// Limits and times of the actors.
+    pub fleet: FleetSettings,
+    /// Log filter.
+    pub log_level: String,
+    /// Log output.
+    pub log_format: LogFormat,
+}
+
+/// All problems of a configuration, each with what to do. Shows key names, never secret values.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("the configuration has {} problem(s):\n{}", .0.len(), .0.iter().map(|p| format!("  - {p}")).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigError(pub Vec<String>);
+
+impl Config {
+    /// Reads defaults, then `file` (path for messages, text), then `environment`.
+    pub fn load(file: Option<(&str, &str)>, environment: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(DEFAULTS);
+        if let Some((path, text)) = file {
+            reader.overlay_file(path, text);
+        }
+        reader.overlay_environment(environment);
+        let mut config = Self::build(&mut reader);
+        config.store_without_sync = cfg!(feature = "sandbox") && environment.contains_key("FRONTDESK_STORE_UNSAFE_NO_SYNC");
+        match reader.finish() {
+            problems if problems.is_empty() => Ok(config),
+            problems => Err(ConfigError(problems)),
+        }
+    }
+
+    fn build(reader: &mut Reader) -> Self {
+        let mode = read_mode(reader);
+        let port = reader.integer("server.port", 0, 65_535) as u16;
+        Self {
+            mode,
+            listen: SocketAddr::new(reader.parsed("server.listen", "an IP address like 127.0.0.1", [127, 0, 0, 1].into()), port),
+            ops_listen: reader.parsed("server.ops_listen", "an address like 127.0.0.1:9464", ([127, 0, 0, 1], 9464).into()),
+            base_url: read_base_url(reader),
+            allowed_origins: read_origins(reader),
+            trusted_proxies: read_proxies(reader),
+            rate_limits: reader.boolean("server.rate_limits"),
+            max_sockets: reader.integer("server.max_sockets", 1, 1_000_000) as usize,
+            shutdown_grace: reader.duration("server.shutdown_grace"),
+            jwt_secret: read_jwt_secret(reader, mode),
+            data_dir: PathBuf::from(reader.text("store.data_dir")),
+            cache_bytes: reader.integer("store.cache_mib", 8, 65_536) * 1024 * 1024,
+            seal_key: read_seal_key(reader),
+            store_without_sync: false,
+            yclients: read_yclients(reader, mode),
+            whatsapp_endpoint: read_whatsapp_endpoint(reader),
+            whatsapp_version: read_version(reader),
+            fleet: read_fleet(reader),
+            log_level: read_log_level(reader),
+            log_format: read_log_format(reader),
+        }
+    }
+}
+
+fn read_mode(reader: &mut Reader) -> Mode {
+    match reader.text("server.mode").as_str() {
+        "production" => Mode::Production,
+        "development" => Mode::Development,
+        "sandbox" if cfg!(feature = "sandbox") => Mode::Sandbox,
+        "sandbox" => {
+            reader.problem("server.mode", "this build cannot reach the simulated services: build it with `--features sandbox`");
+            Mode::Sandbox
+        }
+        _ => {
+            reader.problem("server.mode", "must be production, development or sandbox");
+            Mode::Production
+        }
+    }
+}
+
+fn read_base_url(reader: &mut Reader) -> Url {
+    let url = reader.url("server.base_url", &["http", "https"]);
+    if url.query().is_some() || url.fragment().is_some() || url.path() != "/" {
+        reader.problem("server.base_url", "must be scheme and host only, like https://salons.example.org");
+    }
+    url
+}
+
+fn read_origins(reader: &mut Reader) -> Vec<String> {
+    let origins = reader.list("server.allowed_origins");
+    for origin in &origins {
+        let plausible = origin.starts_with("https://") || origin.starts_with("http://");
+        if !plausible || origin.trim_end_matches('/') != origin {
+            reader.problem("server.allowed_origins", "each must look like https://yclients.com, without a slash at the end");
+        }
+    }
+    origins
+}
+
+fn read_proxies(reader: &mut Reader) -> Vec<IpNet> {
+    let texts = reader.list("server.trusted_proxies");
+    let parse = |text: &String| text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    let parsed: Vec<Option<IpNet>> = texts.iter().map(parse).collect();
+    if parsed.iter().any(Option::is_none) {
+        reader.problem("server.trusted_proxies", "each must be an address or a network, like 10.0.0.5 or 10.0.0.0/8");
+    }
+    parsed.into_iter().flatten().collect()
+}
+
+fn read_jwt_secret(reader: &mut Reader, mode: Mode) -> Option<SecretString> {
+    let secret = reader.secret("auth.jwt_secret");
+    let length = secret.as_ref().map_or(0, |secret| secrecy::ExposeSecret::expose_secret(secret).len());
+    match (secret, mode) {
+        (Some(_), _) if length < MIN_SECRET_BYTES => {
+            reader.problem("auth.jwt_secret", "is too short: at least 32 bytes; make one with `openssl rand -hex 32`");
+            None
+        }
+        (None, Mode::Production) => {
+            reader.problem("auth.jwt_secret", "is missing: set JWT_SECRET to at least 32 bytes; make one with `openssl rand -hex 32`");
+            None
+        }
+        (secret, _) => secret,
+    }
+}
+
+fn read_seal_key(reader: &mut Reader) -> Option<SecretString> {
+    let key = reader.secret("store.seal_key")?;
+    let is_hex_of_32 = hex::decode(secrecy::ExposeSecret::expose_secret(&key)).is_ok_and(|bytes| bytes.len() == 32);
+    if !is_hex_of_32 {
+        reader.problem("store.seal_key", "must be 64 hex digits (32 bytes); make one with `openssl rand -hex 32`");
+    }
+    Some(key)
+}
+
+fn read_yclients(reader: &mut Reader, mode: Mode) -> YclientsSettings {
+    let partner_token = reader.secret("yclients.partner_token");
+    let visible = |token: &SecretString| secrecy::ExposeSecret::expose_secret(token).bytes().all(|byte| byte.is_ascii_graphic());
+    if partner_token.as_ref().is_some_and(|token| !visible(token)) {
+        reader.problem("yclients.partner_token", "has spaces or letters that cannot be in a token: copy it again from the cabinet");
+    }
+    let settings = YclientsSettings {
+        partner_token,
+        application_id: Some(reader.integer("yclients.application_id", 0, (1 << 53) - 1)).filter(|id| *id > 0),
+        marketplace_url: reader.url("yclients.marketplace_url", &["http", "https"]),
+        api_url: reader.url("yclients.api_url", &["http", "https"]),
+        signature_required: reader.boolean("yclients.signature_required"),
+        calls_per_second: std::num::NonZeroU32::new(reader.integer("yclients.calls_per_second", 0, 1000) as u32),
+        calls_per_minute: std::num::NonZeroU32::new(reader.integer("yclients.calls_per_minute", 0, 60_000) as u32),
+        connect_timeout: reader.duration("yclients.connect_timeout"),
+        request_timeout: reader.duration("yclients.request_timeout"),
+    };
+    check_yclients_addresses(reader, mode, &settings);
+    settings
+}
+
+/// The partner token travels to these addresses: never in the clear, and from the sandbox never off this machine.
+fn check_yclients_addresses(reader: &mut Reader, mode: Mode, settings: &YclientsSettings) {
+    for (key, url) in [("yclients.marketplace_url", &settings.marketplace_url), ("yclients.api_url", &settings.api_url)] {
+        let loopback = read::is_loopback(url);
+        match mode {
+            Mode::Sandbox if !loopback => reader.problem(key, "the sandbox reaches addresses on this machine only"),
+            Mode::Production | Mode::Development if url.scheme() != "https" && !loopback => {
+                reader.problem(key, "must start with https://: the partner token travels there");
+            }
+            Mode::Production | Mode::Development | Mode::Sandbox => {}
+        }
+    }
+}
+
+fn read_whatsapp_endpoint(reader: &mut Reader) -> Option<Url> {
+    if reader.text("whatsapp.endpoint").is_empty() {
+        return None;
+    }
+    Some(reader.url("whatsapp.endpoint", &["ws", "wss"]))
+}
+
+fn read_version(reader: &mut Reader) -> Option<(u32, u32, u32)> {
+    let text = reader.text("whatsapp.client_version");
+    if text.is_empty() {
+        return None;
+    }
+    let parts: Vec<u32> = text.split('.').filter_map(|part| part.parse().ok()).collect();
+    match parts.as_slice() {
+        [a, b, c] => Some((*a, *b, *c)),
+        _ => {
+            reader.problem("whatsapp.client_version", "must look like 2.3000.1030000000");
+            None
+        }
+    }
+}
+
+fn read_fleet(reader: &mut Reader) -> FleetSettings {
+    let dials = reader.integer("sessions.dials_per_second", 0, 10_000) as u32;
+    FleetSettings {
+        dials_per_second: Some(dials).filter(|rate| *rate > 0),
+        dials_at_once: reader.integer("sessions.dials_at_once", 1, 10_000) as usize,
+        unpaired_linger: reader.duration("sessions.unpaired_linger"),
+        qr_rounds: reader.integer("sessions.qr_rounds", 1, 100) as u32,
+        connect_timeout: reader.duration("sessions.connect_timeout"),
+        backoff_min: reader.duration("sessions.backoff_min"),
+        backoff_max: reader.duration("sessions.backoff_max"),
+        stable_after: reader.duration("sessions.stable_after"),
+        probe_every: reader.duration("sessions.probe_every"),
+        replaced_probe_after: reader.duration("sessions.replaced_probe_after"),
+        activation_window: reader.duration("activation.window"),
+        activation_backoff_min: reader.duration("activation.backoff_min"),
+        activation_backoff_max: reader.duration("activation.backoff_max"),
+        restarts: reader.integer("sessions.restarts", 0, 1000) as usize,
+        restart_window: reader.duration("sessions.restart_window"),
+        ..FleetSettings::default()
+    }
+}
+
+fn read_log_level(reader: &mut Reader) -> String {
+    let level = reader.text("log.level");
+    if level.parse::<tracing_subscriber::EnvFilter>().is_err() || level.is_empty() {
+        reader.problem("log.level", "must be error, warn, info, debug, trace or a filter like info,frontdesk=debug");
+    }
+    level
+}
+
+fn read_log_format(reader: &mut Reader) -> LogFormat {
+    match reader.text("log.format").as_str() {
+        "json" => LogFormat::Json,
+        "pretty" => LogFormat::Pretty,
+        "auto" => LogFormat::Auto,
+        _ => {
+            reader.problem("log.format", "must be json, pretty or auto");
+            LogFormat::Auto
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,3 @@
+//! The `frontdesk` binary.
+
 fn main() {}

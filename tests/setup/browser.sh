@@ -11,6 +11,6 @@ command -v npm >/dev/null || missing+=(npm)
 cd tests/browser
 if ! cmp -s package-lock.json node_modules/.installed-lock; then
     say "Installing the Node packages of tests/browser"
-    npm ci --silent --no-audit --no-fund --ignore-scripts </dev/null
+    npm ci --loglevel=error --no-audit --no-fund --ignore-scripts </dev/null
     cp package-lock.json node_modules/.installed-lock
 fi

@@ -1,4 +1,5 @@
 //! The integration tests: one binary, one module per journey or fault, shared support.
 
 mod powercut_harness;
+mod powercut_library;
 mod support;

@@ -128,6 +128,20 @@ struct State {
     tallies: Tallies,
 }
 
+impl State {
+    fn new(options: &Options) -> anyhow::Result<Self> {
+        Ok(Self {
+            world: world::World::new(TimeDelta::from_std(options.pending_ttl)?),
+            calls: calls::CallLog::default(),
+            faults: faults::Faults::default(),
+            limiter: limiter::Limiter::default(),
+            server_url: options.server_url.clone(),
+            nonces: 0,
+            tallies: Tallies::default(),
+        })
+    }
+}
+
 #[derive(Clone, Default, Serialize)]
 struct Tallies {
     connects: u64,
@@ -162,15 +176,7 @@ impl Service {
             application_id: options.application_id,
             installed_page: format!("http://{address}/appstore/installed"),
         };
-        let state = Mutex::new(State {
-            world: world::World::new(TimeDelta::from_std(options.pending_ttl)?),
-            calls: calls::CallLog::default(),
-            faults: faults::Faults::default(),
-            limiter: limiter::Limiter::default(),
-            server_url: options.server_url.clone(),
-            nonces: 0,
-            tallies: Tallies::default(),
-        });
+        let state = Mutex::new(State::new(&options)?);
         let client = wire::client(WEBHOOK_TIMEOUT)?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let service = Self {

@@ -13,6 +13,7 @@ use super::{
     Service, answers,
     envelope::Answer,
     faults::{Endpoint, Kind},
+    installation::Refusal,
     routes::{Asked, Route},
 };
 use crate::wire::Peer;
@@ -137,51 +138,48 @@ async fn decide(service: Service, incoming: Incoming) -> Outcome {
 /// Lets one fault decide the outcome.
 fn spoil(service: &Service, incoming: &Incoming, kind: Kind) -> Outcome {
     let process = || process(service, incoming);
-    let decided = |answer: Answer| {
-        let status = answer.status.as_u16();
-        service
-            .lock()
-            .calls
-            .update(incoming.id, |call| call.status = Some(status));
-        Outcome::Answer(answer)
-    };
-    match kind {
+    let answer = match kind {
         Kind::Status {
             code,
             body,
             retry_after,
-        } => decided(Answer::on_demand(status(code), body.as_ref(), retry_after)),
-        Kind::Delay { .. } | Kind::CloseBefore | Kind::Silence { processed: false } => match kind {
-            Kind::Silence { .. } => Outcome::Silence,
-            _ => Outcome::Cut,
-        },
-        Kind::Silence { processed: true } => {
-            process();
-            Outcome::Silence
-        }
+        } => Answer::on_demand(status(code), body.as_ref(), retry_after),
+        // A delay is over before this is asked.
+        Kind::Delay { .. } => process(),
+        Kind::CloseBefore => return Outcome::Cut,
         Kind::Close => {
             process();
-            Outcome::Cut
+            return Outcome::Cut;
         }
-        Kind::Redirect => {
-            let answer = process();
-            let activated = answer.status == StatusCode::CREATED
-                && matches!(incoming.route, Ok(Route::Callback { .. }));
-            decided(if activated {
-                Answer::moved(service.shared.terms.installed_page.clone())
-            } else {
-                answer
-            })
+        Kind::Silence { processed } => {
+            processed.then(process);
+            return Outcome::Silence;
         }
+        Kind::Redirect => redirected(service, incoming, process()),
         Kind::AlreadyInstalled { processed } => {
-            if processed {
-                process();
-            }
-            let message = super::installation::Refusal::AlreadyInstalled.to_string();
-            decided(Answer::failure(StatusCode::FORBIDDEN, &message))
+            processed.then(process);
+            Answer::failure(
+                StatusCode::FORBIDDEN,
+                &Refusal::AlreadyInstalled.to_string(),
+            )
         }
-        Kind::Html { code: Some(code) } => decided(Answer::html(status(code))),
-        Kind::Html { code: None } => decided(Answer::html(process().status)),
+        Kind::Html { code: Some(code) } => Answer::html(status(code)),
+        Kind::Html { code: None } => Answer::html(process().status),
+    };
+    let status = answer.status.as_u16();
+    service
+        .lock()
+        .calls
+        .update(incoming.id, |call| call.status = Some(status));
+    Outcome::Answer(answer)
+}
+
+fn redirected(service: &Service, incoming: &Incoming, answer: Answer) -> Answer {
+    let callback = matches!(incoming.route, Ok(Route::Callback { .. }));
+    if callback && answer.status == StatusCode::CREATED {
+        Answer::moved(service.shared.terms.installed_page.clone())
+    } else {
+        answer
     }
 }
 

@@ -19,7 +19,6 @@ const MAX_TITLE: usize = 20_000;
 
 /// A salon to be; whatever is missing is made up.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct NewSalon {
     /// YClients' number of it; a number or its decimal text.
     #[serde(default, deserialize_with = "number_or_text")]

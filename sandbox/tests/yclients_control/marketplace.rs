@@ -207,7 +207,7 @@ async fn wrong_callbacks_are_refused_with_the_field() {
 }
 
 #[tokio::test]
-async fn a_payment_unfreezes_and_the_partner_can_uninstall() {
+async fn a_payment_unfreezes_and_can_be_refunded() {
     let world = World::start().await;
     world.act("connect").await;
     world.callback().await.unwrap();
@@ -237,6 +237,14 @@ async fn a_payment_unfreezes_and_the_partner_can_uninstall() {
         world.status().await.1["data"]["payments"][0]["is_refunded"],
         true
     );
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_partner_uninstalls_once() {
+    let world = World::start().await;
+    world.act("connect").await;
+    world.callback().await.unwrap();
     let path = format!("/marketplace/salon/{SALON}/application/{TEST_APPLICATION_ID}/uninstall");
     assert_eq!(
         world

@@ -149,7 +149,7 @@ async fn the_demo_has_two_salons_and_two_phones() {
 }
 
 #[tokio::test]
-async fn errors_are_words_and_foreign_pages_are_refused() {
+async fn errors_are_words() {
     let world = World::start().await;
     for (method, path, expected) in [
         (Method::GET, "/control/nothing", StatusCode::NOT_FOUND),
@@ -184,6 +184,12 @@ async fn errors_are_words_and_foreign_pages_are_refused() {
         assert_eq!(status, expected, "{path}");
         assert!(answer["error"].is_string(), "{path}");
     }
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn foreign_pages_and_huge_bodies_are_refused() {
+    let world = World::start().await;
     let url = format!("{}/control/salons", world.sandbox.control_url());
     let foreign = world
         .client

@@ -8,8 +8,9 @@ use std::net::IpAddr;
 
 use axum::http::HeaderMap;
 use frontdesk_actors::ids::{CompanyId, SalonId};
+use ipnet::IpNet;
 
-pub use addresses::{AddressRange, ParseRangeError, TrustedProxies};
+pub use addresses::TrustedProxies;
 pub use limits::Limited;
 pub use origins::{OriginPolicy, OriginRule, ParseOriginError};
 
@@ -32,7 +33,7 @@ pub struct AdmissionSettings {
     /// Limits per address apply. The sandbox turns them off; limits per company stay.
     pub per_ip_limits: bool,
     /// Peers whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<AddressRange>,
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// All limits of the process. Bounded in memory; [`Admission::sweep`] forgets who has been quiet.

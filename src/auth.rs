@@ -130,3 +130,118 @@ impl Tokens {
         Ok(Principal { company: data.claims.company_id, salon: data.claims.salon_id, audience, expires_at })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn tokens(secret: &str) -> Tokens {
+        Tokens::new(&SecretString::from(secret.repeat(MIN_SECRET_BYTES)))
+    }
+
+    fn ids() -> (CompanyId, SalonId) {
+        (CompanyId::try_from(3).unwrap(), SalonId::try_from(77).unwrap())
+    }
+
+    fn mint(from: DateTime<Utc>) -> String {
+        let (company, salon) = ids();
+        tokens("a").mint(Audience::Onboarding, company, salon, from)
+    }
+
+    fn claims() -> Value {
+        json!({"aud": "onboarding", "company_id": 3, "salon_id": 77, "iat": 0, "exp": (Utc::now() + Duration::hours(1)).timestamp()})
+    }
+
+    fn signed(algorithm: Algorithm, claims: &Value) -> String {
+        let key = EncodingKey::from_secret("a".repeat(MIN_SECRET_BYTES).as_bytes());
+        encode(&Header::new(algorithm), claims, &key).unwrap()
+    }
+
+    fn without(name: &str) -> Value {
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().remove(name);
+        claims
+    }
+
+    #[test]
+    fn a_token_opens_its_own_company_for_as_long_as_its_audience_lasts() {
+        let now = Utc::now();
+        for (audience, hours) in [(Audience::Onboarding, 1), (Audience::Connect, 24)] {
+            let (company, salon) = ids();
+            let token = tokens("a").mint(audience, company, salon, now);
+            let principal = tokens("a").verify(&token).unwrap();
+            assert_eq!((principal.company, principal.salon, principal.audience), (company, salon, audience));
+            assert_eq!(principal.expires_at.timestamp(), (now + Duration::hours(hours)).timestamp());
+        }
+    }
+
+    #[test]
+    fn an_expired_token_gets_no_grace() {
+        let expired_for = |seconds| mint(Utc::now() - ONBOARDING_LIFETIME - Duration::seconds(seconds));
+        for seconds in [2, 30, 59, 61, 86_400] {
+            assert_eq!(tokens("a").verify(&expired_for(seconds)), Err(TokenError::Expired), "{seconds} s");
+        }
+        assert!(tokens("a").verify(&expired_for(-30)).is_ok());
+    }
+
+    #[test]
+    fn a_token_signed_with_another_secret_is_invalid() {
+        assert_eq!(tokens("b").verify(&mint(Utc::now())), Err(TokenError::Invalid));
+        let long_expired = mint(Utc::now() - Duration::days(9));
+        assert_eq!(tokens("b").verify(&long_expired), Err(TokenError::Invalid));
+    }
+
+    #[test]
+    fn a_tampered_token_is_invalid_wherever_it_was_touched() {
+        let token = mint(Utc::now());
+        let parts: Vec<&str> = token.split('.').collect();
+        let mut claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(parts[1]).unwrap()).unwrap();
+        claims["salon_id"] = json!(78);
+        let foreign = format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(claims.to_string()), parts[2]);
+        assert_eq!(tokens("a").verify(&foreign), Err(TokenError::Invalid));
+        for at in 0..token.len() {
+            let mut bytes = token.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'A' { b'z' } else { b'A' };
+            let touched = String::from_utf8(bytes).unwrap();
+            assert!(touched == token || tokens("a").verify(&touched).is_err(), "letter {at}");
+        }
+    }
+
+    #[test]
+    fn no_other_algorithm_is_taken() {
+        for algorithm in [Algorithm::HS384, Algorithm::HS512] {
+            assert_eq!(tokens("a").verify(&signed(algorithm, &claims())), Err(TokenError::Invalid), "{algorithm:?}");
+        }
+        assert!(tokens("a").verify(&signed(Algorithm::HS256, &claims())).is_ok());
+        for header in [json!({"alg": "none"}), json!({"alg": "None", "typ": "JWT"}), json!({"alg": "RS256"}), json!({})] {
+            let unsigned = format!("{}.{}.", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims().to_string()));
+            assert_eq!(tokens("a").verify(&unsigned), Err(TokenError::Invalid), "{header}");
+        }
+    }
+
+    #[test]
+    fn every_claim_is_required_and_checked() {
+        for name in ["aud", "exp", "company_id", "salon_id"] {
+            assert_eq!(tokens("a").verify(&signed(Algorithm::HS256, &without(name))), Err(TokenError::Invalid), "{name}");
+        }
+        let wrong = [("aud", json!("admin")), ("aud", json!("")), ("exp", json!("soon")), ("company_id", json!(0)), ("salon_id", json!("77"))];
+        for (name, value) in wrong {
+            let mut claims = claims();
+            claims[name] = value.clone();
+            assert_eq!(tokens("a").verify(&signed(Algorithm::HS256, &claims)), Err(TokenError::Invalid), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_at_all_is_told_apart_from_none() {
+        assert_eq!(tokens("a").verify(""), Err(TokenError::Missing));
+        for text in [" ", "x", "..", "a.b.c", "Bearer x", "\0", "жетон"] {
+            assert_eq!(tokens("a").verify(text), Err(TokenError::Invalid), "{text:?}");
+        }
+        assert_eq!(tokens("a").verify(&"x".repeat(1_000_000)), Err(TokenError::Invalid));
+    }
+}

@@ -20,9 +20,10 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use frontdesk_actors::FleetHandle;
 use frontdesk_actors::ports::Marketplace;
+use ipnet::IpNet;
 use url::Url;
 
-use crate::admission::{AddressRange, Admission, AdmissionSettings, OriginPolicy, OriginRule};
+use crate::admission::{Admission, AdmissionSettings, OriginPolicy, OriginRule};
 use crate::auth::Tokens;
 
 pub use health::OpsState;
@@ -43,7 +44,7 @@ pub struct HttpSettings {
     /// Origins besides our own that may call the API and open sockets.
     pub allowed_origins: Vec<OriginRule>,
     /// Peers whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<AddressRange>,
+    pub trusted_proxies: Vec<IpNet>,
     /// Limits per address apply; limits per company always do.
     pub per_ip_limits: bool,
     /// Cookies only over HTTPS.

@@ -1,23 +1,25 @@
-//! Pages and their assets, embedded in the binary. Pure: language and facts in, HTML out.
+//! Pages and their assets, embedded in the binary. Pure: language and facts in, HTML out. Pages work under
+//! `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'`.
 
+use askama::Template;
 use frontdesk_actors::view::CompanyView;
 
-/// Languages of the pages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    /// Russian, the default.
-    Ru,
-    /// English.
-    En,
-}
+mod language;
+mod onboarding;
+mod qr;
+#[cfg(test)]
+mod tests;
+mod words;
 
-impl Language {
-    /// From `?lang=` first, then the `lang` cookie, then `Accept-Language`, then Russian.
-    pub fn choose(query: Option<&str>, cookie: Option<&str>, accept_language: Option<&str>) -> Self {
-        let _ = (query, cookie, accept_language);
-        unimplemented!("written by the web work")
-    }
-}
+pub use language::Language;
+
+use words::{ErrorWords, Words};
+
+/// The way back into YClients.
+const YCLIENTS: &str = "https://yclients.com/";
+
+/// Our start page.
+const HOME: &str = "/marketplace/";
 
 /// What a page error is about; each has its own words and way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,38 +50,112 @@ pub enum PageError {
     Unavailable,
 }
 
+impl PageError {
+    fn way_back(self) -> &'static str {
+        match self {
+            Self::NotFound | Self::TooMany | Self::Unavailable => HOME,
+            Self::NotConfigured
+            | Self::BadSalon
+            | Self::BadSignature
+            | Self::LinkReplayed
+            | Self::NotInstalled
+            | Self::MarketplaceDown
+            | Self::TokenMissing
+            | Self::TokenInvalid
+            | Self::TokenExpired => YCLIENTS,
+        }
+    }
+}
+
+/// Where the language switch leads, and the page itself.
+struct LanguageLinks {
+    ru: String,
+    en: String,
+    here: String,
+}
+
+impl LanguageLinks {
+    /// Keeps the page's own `query`, which is encoded already.
+    fn of(query: &str, language: Language) -> Self {
+        let link = |language: Language| match query {
+            "" => format!("?lang={}", language.code()),
+            query => format!("?{query}&lang={}", language.code()),
+        };
+        Self { ru: link(Language::Ru), en: link(Language::En), here: link(language) }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "landing.html", config = "src/web/askama.toml")]
+struct LandingPage {
+    language: Language,
+    words: &'static Words,
+    languages: LanguageLinks,
+    home: &'static str,
+    yclients: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "error.html", config = "src/web/askama.toml")]
+struct ErrorPage<'a> {
+    language: Language,
+    words: &'static Words,
+    home: &'static str,
+    error: ErrorWords,
+    way_back: &'static str,
+    request_id: &'a str,
+}
+
 /// The landing page.
 pub fn landing(language: Language) -> String {
-    let _ = language;
-    unimplemented!("written by the web work")
+    let page = LandingPage {
+        language,
+        words: words::of(language),
+        languages: LanguageLinks::of("", language),
+        home: HOME,
+        yclients: YCLIENTS,
+    };
+    page.render().expect("a template over strings cannot fail")
 }
 
 /// The onboarding page for the holder of `token`. Everything dynamic is escaped; the page's script reads data attributes.
 pub fn onboarding(language: Language, token: &str, view: &CompanyView) -> String {
-    let _ = (language, token, view);
-    unimplemented!("written by the web work")
+    onboarding::render(language, token, view, chrono::Utc::now())
 }
 
 /// An error page with a way back.
 pub fn error_page(language: Language, error: PageError, request_id: &str) -> String {
-    let _ = (language, error, request_id);
-    unimplemented!("written by the web work")
+    let words = words::of(language);
+    let page = ErrorPage {
+        language,
+        words,
+        home: HOME,
+        error: (words.error)(error),
+        way_back: error.way_back(),
+        request_id,
+    };
+    page.render().expect("a template over strings cannot fail")
 }
 
 /// One embedded asset (`app.css`, `onboarding.js`, …) with its content type.
 pub fn asset(path: &str) -> Option<(&'static str, &'static [u8])> {
-    let _ = path;
-    unimplemented!("written by the web work")
+    const SCRIPT: &str = "text/javascript; charset=utf-8";
+    const STYLE: &str = "text/css; charset=utf-8";
+    match path {
+        "app.css" => Some((STYLE, include_bytes!("web/assets/app.css"))),
+        "onboarding.js" => Some((SCRIPT, include_bytes!("web/assets/onboarding.js"))),
+        "live.js" => Some((SCRIPT, include_bytes!("web/assets/live.js"))),
+        "favicon.svg" => Some(("image/svg+xml", include_bytes!("web/assets/favicon.svg"))),
+        _ => None,
+    }
 }
 
-/// A QR code as an SVG data URL and as a PNG data URL.
+/// A QR code as an SVG data URL.
 pub fn qr_svg_data_url(text: &str) -> String {
-    let _ = text;
-    unimplemented!("written by the web work")
+    qr::svg_data_url(text)
 }
 
 /// The same as PNG.
 pub fn qr_png_data_url(text: &str) -> String {
-    let _ = text;
-    unimplemented!("written by the web work")
+    qr::png_data_url(text)
 }

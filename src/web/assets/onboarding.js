@@ -1,0 +1,296 @@
+// Keeps the onboarding page true. What is shown follows from `model` by the rules of `onboarding.rs`; `model` changes by events
+// of the socket, or by the status API while there is no socket.
+
+import { open } from "./live.js";
+
+const app = document.getElementById("app");
+const { token, session } = app.dataset;
+const words = JSON.parse(app.dataset.words);
+const initial = JSON.parse(app.dataset.initial);
+const $ = (id) => document.getElementById(id);
+
+/** Between two questions to the status API: when looked at, and in a hidden tab. */
+const POLL_MS = 2000;
+const POLL_HIDDEN_MS = 15000;
+/** A socket gets this long before the page asks over HTTP. */
+const POLL_AFTER_MS = 3000;
+
+const since = (leftMs) => (leftMs > 0 ? performance.now() + leftMs : 0);
+/** The server's clock minus ours: its moments are shown as seconds left, whatever time this device believes it is. */
+const drift = Date.parse(initial.now) - Date.now();
+
+const model = {
+  ...initial.state,
+  qr: $("qr-image").getAttribute("src"), qrEnds: since(initial.qrLeftMs),
+  code: $("code-text").textContent, codePhone: $("code-phone").textContent, codeEnds: since(initial.codeLeftMs),
+  phone: $("done-phone").textContent, linked: initial.linked,
+  activation: initial.activation,
+  live: undefined, refused: "",
+};
+
+/* ---- what the server says ------------------------------------------------------------------------------------------- */
+
+const events = {
+  "session-state"({ state, reason, action, retryAt }) {
+    Object.assign(model, { state, reason, action, retryAt });
+    if (state === "Pairing" || state === "Online") model.linked = true;
+    if (state === "LoggedOut") model.linked = false;
+    if (state !== "AwaitingScan") Object.assign(model, { qr: "", qrEnds: 0 });
+    if (state !== "AwaitingCode") Object.assign(model, { code: "", codeEnds: 0 });
+  },
+  "qr-update"({ image, expiresIn }) {
+    Object.assign(model, { qr: image, qrEnds: since(expiresIn * 1000) });
+  },
+  "pairing-code"({ code, phoneNumber, expiresIn }) {
+    Object.assign(model, { code, codePhone: phoneNumber, codeEnds: since(expiresIn * 1000) });
+  },
+  "whatsapp-connected"({ phone }) {
+    Object.assign(model, { phone, linked: true });
+  },
+  activation({ status, nextAttemptAt }) {
+    model.activation = { status, nextAttemptAt };
+  },
+  error({ code }) {
+    if (code === "AUTH_EXPIRED") stop(code);
+  },
+};
+
+function hear(name, payload) {
+  if (!Object.hasOwn(events, name)) return;
+  events[name](payload ?? {});
+  render();
+}
+
+function stop(code) {
+  model.refused = code;
+  clearTimeout(pollTimer);
+  live.close();
+  render();
+}
+
+/* ---- without a socket ------------------------------------------------------------------------------------------------ */
+
+let pollTimer;
+
+function pollSoon(ms) {
+  clearTimeout(pollTimer);
+  if (!model.live && !model.refused) pollTimer = setTimeout(poll, ms);
+}
+
+async function ask(path, options = {}) {
+  const headers = { authorization: `Bearer ${token}`, ...options.headers };
+  try {
+    const answer = await fetch(path, { ...options, headers, cache: "no-store", signal: AbortSignal.timeout(20000) });
+    return { status: answer.status, body: await answer.json().catch(() => ({})) };
+  } catch {
+    return { status: 0, body: { code: "NO_CONNECTION" } };
+  }
+}
+
+async function poll() {
+  const { status, body } = await ask(`/marketplace/api/status/${encodeURIComponent(session)}`);
+  if (model.live || model.refused) return;
+  if (status === 401 || status === 403) return stop(body.code ?? "AUTH_INVALID");
+  if (status === 200) await learn(body);
+  const busy = status === 429 || status === 0 || document.hidden;
+  pollSoon(busy ? POLL_HIDDEN_MS : POLL_MS);
+}
+
+async function learn(body) {
+  const state = typeof body.state === "object" && body.state ? body.state : { ...body, state: body.state ?? body.status };
+  if (!words.states[state.state]) return;
+  events["session-state"]({ ...state, retryAt: state.retryAt ?? state.retry_at });
+  if (body.connected) events["whatsapp-connected"]({ phone: body.phoneNumber ?? "" });
+  if (body.activation?.status) events.activation(body.activation);
+  render();
+  const wanted = model.state === "AwaitingScan" || (model.state === "Connecting" && !model.linked);
+  if (wanted && !(model.qrEnds > performance.now())) await fetchQr();
+}
+
+async function fetchQr() {
+  const { status, body } = await ask("/marketplace/api/qr", { method: "POST" });
+  if (status === 200 && !model.live) {
+    model.state = "AwaitingScan";
+    hear("qr-update", { image: body.image, expiresIn: body.expires_in });
+  }
+  return { success: status === 200, code: body.code };
+}
+
+/* ---- what the owner does --------------------------------------------------------------------------------------------- */
+
+const live = open({
+  namespace: "/marketplace",
+  auth: { token },
+  onEvent: hear,
+  onChange({ connected, refused }) {
+    if (refused) return stop(refused);
+    if (connected) clearTimeout(pollTimer);
+    else if (model.live !== false) pollSoon(POLL_AFTER_MS);
+    line(connected && model.live === false ? words.live.connectionBack : connected ? "" : words.live.connectionLost);
+    model.live = connected;
+  },
+});
+
+/** One thing at a time per button; the answer's words go to `target`. */
+async function act(button, target, work) {
+  if (button.getAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true");
+  target.textContent = "";
+  const answer = await work();
+  button.removeAttribute("aria-disabled");
+  if (answer.success) return;
+  target.textContent = words.failures[answer.code] ?? words.failures.UNAVAILABLE;
+}
+
+const failure = $("failure");
+$("request-qr").onclick = (event) =>
+  act(event.currentTarget, failure, () => (model.live ? live.emit("request-qr") : fetchQr()));
+$("reconnect").onclick = (event) => act(event.currentTarget, failure, () => live.emit("reconnect"));
+$("cancel-code").onclick = (event) => act(event.currentTarget, failure, () => live.emit("cancel-pairing"));
+
+$("pair-form").onsubmit = (event) => {
+  event.preventDefault();
+  const field = $("phone"), target = $("phone-error"), button = $("phone-submit"), label = button.textContent;
+  act(button, target, async () => {
+    button.textContent = words.live.asking;
+    const answer = await live.emit("request-pairing-code", { phoneNumber: field.value });
+    button.textContent = label;
+    const mistaken = ["PHONE_REQUIRED", "INVALID_PHONE_FORMAT"].includes(answer.code);
+    field.setAttribute("aria-invalid", String(mistaken));
+    if (mistaken) field.focus();
+    return answer;
+  });
+};
+
+$("activate").onclick = (event) =>
+  act(event.currentTarget, $("activation-text"), async () => {
+    const headers = { "content-type": "application/json" };
+    const { status, body } = await ask("/marketplace/activate", { method: "POST", headers, body: JSON.stringify({ token }) });
+    if (status === 200) render();
+    return { success: status === 200, code: body.code };
+  });
+
+if (navigator.clipboard) {
+  $("copy").hidden = false;
+  $("copy").onclick = async () => {
+    await navigator.clipboard.writeText(model.code).then(() => line(words.live.copied), () => {});
+  };
+}
+
+for (const link of document.querySelectorAll("[data-language]")) {
+  link.onclick = () => {
+    document.cookie = `lang=${link.dataset.language}; path=/; max-age=31536000; samesite=lax`;
+  };
+}
+
+/* ---- what is shown --------------------------------------------------------------------------------------------------- */
+
+function line(text) {
+  $("line").textContent = text;
+  $("line").hidden = !text;
+}
+
+function put(id, text) {
+  const element = $(id);
+  if (element.textContent !== text) element.textContent = text;
+  element.hidden = !text;
+}
+
+function show(id, visible) {
+  $(id).hidden = !visible;
+}
+
+function render() {
+  if (model.refused) return renderRefused();
+  const { state, reason, action, linked, activation } = model;
+  const done = state === "Online" && activation.status === "active";
+  const over = action === "start_over";
+  const unlinked = ["Idle", "Connecting", "AwaitingScan", "LoggedOut"].includes(state) && !linked && !over;
+  renderSteps(state, done, linked);
+  show("status", !done);
+  put("state-title", words.states[state].title);
+  put("state-text", words.states[state].text);
+  put("state-reason", words.reasons[reason] ?? "");
+  put("state-action", words.actions[action] ?? "");
+  show("qr", state === "AwaitingScan");
+  show("code", state === "AwaitingCode");
+  show("cancel-code", true);
+  show("pair", unlinked);
+  if (action === "use_pairing_code" && !$("pair").open) $("pair").open = true;
+  show("request-qr", action === "request_qr" || action === "use_pairing_code");
+  show("reconnect", action === "reconnect");
+  show("start-over", over);
+  $("code-text").textContent = model.code;
+  $("code-phone").textContent = model.codePhone;
+  $("done-phone").textContent = model.phone;
+  renderActivation(activation, done);
+  renderDone(done);
+  tick();
+}
+
+function renderSteps(state, done, linked) {
+  const far = linked && state !== "LoggedOut";
+  const current = done ? 4 : state === "Online" ? 3 : state === "Pairing" || far ? 2 : 1;
+  for (const step of document.querySelectorAll("[data-step]")) {
+    const number = Number(step.dataset.step);
+    step.className = number < current ? "past" : number === current ? "now" : "next";
+    if (number === current) step.setAttribute("aria-current", "step");
+    else step.removeAttribute("aria-current");
+  }
+}
+
+function renderActivation({ status }, done) {
+  show("activation", !done && ["activating", "retrying", "expired", "failed"].includes(status));
+  put("activation-text", words.activation[status] ?? "");
+  show("activate", status === "retrying");
+  show("activation-over", status === "expired" || status === "failed");
+}
+
+function renderDone(done) {
+  const news = done && $("done").hidden;
+  show("done", done);
+  if (!news) return;
+  document.title = words.live.donePageTitle;
+  $("done-title").focus();
+}
+
+function renderRefused() {
+  const { title, text } = model.refused === "AUTH_EXPIRED" || model.refused === "TOKEN_EXPIRED" ? words.live.tokenOver : words.live.tokenBad;
+  for (const id of ["qr", "code", "pair", "request-qr", "reconnect", "done", "activation", "state-timer"]) show(id, false);
+  line("");
+  put("state-title", title);
+  put("state-text", text);
+  put("state-reason", "");
+  put("state-action", "");
+  show("status", true);
+  show("start-over", true);
+}
+
+function span(ms) {
+  const seconds = Math.max(1, Math.ceil(ms / 1000));
+  return seconds < 100
+    ? words.live.seconds.replace("{n}", seconds)
+    : words.live.minutes.replace("{n}", Math.ceil(seconds / 60));
+}
+
+const until = (moment) => (moment ? Date.parse(moment) - drift - Date.now() : 0);
+const timed = (text, ms) => (ms > 0 ? text.replace("{time}", span(ms)) : "");
+const codeTimer = (ends, left) => (ends ? (left > 0 ? timed(words.live.codeLeft, left) : words.live.codeGone) : "");
+
+/** Everything that changes by the mere passing of time. */
+function tick() {
+  if (model.refused) return;
+  const qrLeft = model.qrEnds - performance.now();
+  const fresh = Boolean(model.qr) && qrLeft > 0;
+  if (fresh && $("qr-image").src !== model.qr) $("qr-image").src = model.qr;
+  show("qr-image", fresh);
+  show("qr-wait", !fresh);
+  put("qr-left", fresh ? timed(words.live.codeLeft, qrLeft) : "");
+  put("code-left", codeTimer(model.codeEnds, model.codeEnds - performance.now()));
+  put("state-timer", timed(model.state === "Banned" ? words.live.until : words.live.retryIn, until(model.retryAt)));
+  put("activation-timer", timed(words.live.nextAttempt, until(model.activation.nextAttemptAt)));
+}
+
+document.addEventListener("visibilitychange", () => document.hidden || pollSoon(0));
+setInterval(tick, 500);
+render();

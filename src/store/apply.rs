@@ -1,0 +1,301 @@
+//! What each request means, as changes to a [`Draft`]. Runs on the writer's thread only, so that reading and then writing is one act.
+
+use chrono::{DateTime, Utc};
+use frontdesk_actors::ids::{CompanyId, SalonId};
+use frontdesk_actors::ports::SignatureClaim;
+use frontdesk_actors::records::{
+    Change, CompanyFlags, CompanyRecord, Desired, EventKind, EventRecord, InboxEntry, InboxId,
+    IntegrationStatus, NewCompany, NewInboxEntry, SessionRecord,
+};
+use serde_json::{Value, json};
+
+use crate::store::counters::Counters;
+use crate::store::draft::Draft;
+use crate::store::fault::Fault;
+use crate::store::keys::{self, Reason};
+use crate::store::pieces::{Pieces, VALUE_BYTES};
+use crate::store::records::{Claim, InboxDone};
+
+/// Zone of a salon that told none.
+const DEFAULT_TIMEZONE: &str = "Europe/Moscow";
+
+/// Ended claims removed with each new one: they go faster than they come.
+const CLAIMS_PRUNED_AT_ONCE: usize = 4;
+
+/// Free-form JSON (a salon, an event's data, a webhook's body) longer than this is replaced by its length, so that the record fits.
+pub(super) const FREE_JSON_BYTES: usize = VALUE_BYTES - 12 * 1024;
+
+/// Creates a company and `registration_started`, or returns the stored one.
+pub(super) fn create_company(
+    draft: &mut Draft<'_>,
+    new: NewCompany,
+) -> Result<CompanyRecord, Fault> {
+    if let Some(id) = company_of(draft, new.salon_id)? {
+        return draft
+            .record(&keys::company(id))?
+            .ok_or(Fault::Incomplete { what: "company" });
+    }
+    let id = Counters::next(&mut draft.counters.last_company)?;
+    let id = CompanyId::try_from(id).map_err(|_| Fault::Refused {
+        rule: "company ids are used up",
+    })?;
+    let record = first_record(id, new);
+    put_company(draft, record.clone())?;
+    let event = EventRecord {
+        company_id: id,
+        salon_id: record.salon_id,
+        kind: EventKind::RegistrationStarted,
+        data: json!({}),
+        at: record.registered_at,
+    };
+    append_event(draft, event)?;
+    Ok(record)
+}
+
+fn first_record(id: CompanyId, new: NewCompany) -> CompanyRecord {
+    CompanyRecord {
+        company_id: id,
+        salon_id: new.salon_id,
+        title: new.title,
+        phone: None,
+        email: None,
+        address: None,
+        timezone: new.timezone.unwrap_or_else(|| DEFAULT_TIMEZONE.to_owned()),
+        integration_status: IntegrationStatus::Pending,
+        whatsapp_connected: false,
+        whatsapp_phone: None,
+        whatsapp_connected_at: None,
+        connected_at: None,
+        registered_at: new.registered_at,
+        flags: CompanyFlags::default(),
+        marketplace_user: new.marketplace_user,
+        api_key_hash: None,
+        webhook_secret_hash: None,
+        raw_salon: Value::Null,
+        created_at: new.registered_at,
+        updated_at: new.registered_at,
+    }
+}
+
+/// All changes of one commit, in order.
+pub(super) fn commit(draft: &mut Draft<'_>, changes: Vec<Change>) -> Result<(), Fault> {
+    changes
+        .into_iter()
+        .try_for_each(|change| apply(draft, change))
+}
+
+fn apply(draft: &mut Draft<'_>, change: Change) -> Result<(), Fault> {
+    match change {
+        Change::PutCompany(record) => put_company(draft, *record),
+        Change::PutSession(record) => put_session(draft, &record),
+        Change::PutActivation(record) => {
+            draft.put_marker(keys::active(record.company_id, Reason::Activation));
+            draft.put_record(keys::activation(record.company_id), &record)
+        }
+        Change::ClearActivation(company) => {
+            draft.remove(keys::active(company, Reason::Activation))?;
+            draft.remove(keys::activation(company))
+        }
+        Change::AppendEvent(event) => append_event(draft, event),
+        Change::EraseSession(company) => {
+            draft.remove(keys::active(company, Reason::Session))?;
+            draft.remove(keys::session(company))?;
+            erase_vault(draft, company)
+        }
+        Change::InboxDone(company, id) => inbox_done(draft, company, id),
+        Change::InboxFailed(company, id) => inbox_failed(draft, company, id),
+    }
+}
+
+fn company_of(draft: &Draft<'_>, salon: SalonId) -> Result<Option<CompanyId>, Fault> {
+    draft
+        .value(&keys::salon(salon))?
+        .map(|bytes| parse_company(&bytes))
+        .transpose()
+}
+
+/// Reads the value of the salon index.
+pub(super) fn parse_company(bytes: &[u8]) -> Result<CompanyId, Fault> {
+    let number = bytes.try_into().map(u64::from_be_bytes).ok();
+    number
+        .and_then(|number| CompanyId::try_from(number).ok())
+        .ok_or(Fault::Incomplete {
+            what: "salon index",
+        })
+}
+
+fn put_company(draft: &mut Draft<'_>, mut record: CompanyRecord) -> Result<(), Fault> {
+    let key = keys::company(record.company_id);
+    let before = draft.record::<CompanyRecord>(&key)?;
+    if before
+        .as_ref()
+        .is_some_and(|before| before.salon_id != record.salon_id)
+    {
+        return Err(Fault::Refused {
+            rule: "a company never changes its salon",
+        });
+    }
+    if before.is_none() {
+        if company_of(draft, record.salon_id)?.is_some() {
+            return Err(Fault::Refused {
+                rule: "a salon belongs to one company",
+            });
+        }
+        let id = record.company_id.get();
+        draft.put(
+            keys::salon(record.salon_id),
+            &id.to_be_bytes(),
+            "salon index",
+        )?;
+        draft.counters.last_company = draft.counters.last_company.max(id);
+    }
+    draft.counters.moved(
+        before.map(|before| before.integration_status),
+        record.integration_status,
+    );
+    shorten(&mut record.raw_salon);
+    draft.put_record(key, &record)
+}
+
+fn put_session(draft: &mut Draft<'_>, record: &SessionRecord) -> Result<(), Fault> {
+    let marker = keys::active(record.company_id, Reason::Session);
+    match record.desired {
+        Desired::Online => draft.put_marker(marker),
+        Desired::Stopped => draft.remove(marker)?,
+    }
+    draft.put_record(keys::session(record.company_id), record)
+}
+
+fn append_event(draft: &mut Draft<'_>, mut event: EventRecord) -> Result<(), Fault> {
+    shorten(&mut event.data);
+    let sequence = Counters::next(&mut draft.counters.last_event)?;
+    draft.put_record(keys::event(event.company_id, sequence), &event)
+}
+
+/// Stores a webhook that waits to be acted on.
+pub(super) fn append_inbox(
+    draft: &mut Draft<'_>,
+    mut entry: NewInboxEntry,
+) -> Result<InboxId, Fault> {
+    shorten(&mut entry.body);
+    let id = InboxId(Counters::next(&mut draft.counters.last_inbox)?);
+    if let Some(company) = entry.company_id {
+        draft.put_marker(keys::active_inbox(company, id));
+    }
+    let key = keys::inbox(entry.company_id, id);
+    draft.put_record(
+        key,
+        &InboxEntry {
+            id,
+            entry,
+            attempts: 0,
+        },
+    )?;
+    Ok(id)
+}
+
+fn inbox_done(draft: &mut Draft<'_>, company: CompanyId, id: InboxId) -> Result<(), Fault> {
+    let key = keys::inbox(Some(company), id);
+    let Some(waiting) = draft.record::<InboxEntry>(&key)? else {
+        return Ok(()); // acted on before a crash, and again after it
+    };
+    let done = InboxDone {
+        salon_id: waiting.entry.salon_id,
+        event: waiting.entry.event,
+        received_at: waiting.entry.received_at,
+        done_at: draft.now,
+        attempts: waiting.attempts,
+    };
+    draft.put_record(keys::inbox_done(company, id), &done)?;
+    draft.remove(keys::active_inbox(company, id))?;
+    draft.remove(key)
+}
+
+fn inbox_failed(draft: &mut Draft<'_>, company: CompanyId, id: InboxId) -> Result<(), Fault> {
+    let key = keys::inbox(Some(company), id);
+    let Some(mut waiting) = draft.record::<InboxEntry>(&key)? else {
+        return Ok(());
+    };
+    waiting.attempts = waiting.attempts.saturating_add(1);
+    draft.put_record(key, &waiting)
+}
+
+/// Notes the use of signed data, unless it was used for another salon and that has not ended.
+pub(super) fn claim_signature(
+    draft: &mut Draft<'_>,
+    fingerprint: [u8; 32],
+    salon_id: SalonId,
+    until: DateTime<Utc>,
+) -> Result<SignatureClaim, Fault> {
+    prune_claims(draft)?;
+    let key = keys::claim(&fingerprint);
+    let before = draft
+        .record::<Claim>(&key)?
+        .filter(|claim| claim.until > draft.now);
+    if before
+        .as_ref()
+        .is_some_and(|claim| claim.salon_id != salon_id)
+    {
+        return Ok(SignatureClaim::UsedForAnotherSalon);
+    }
+    let until = before.map_or(until, |claim| claim.until.max(until));
+    draft.put_marker(keys::claim_by_time(seconds(until), &fingerprint));
+    draft.put_record(key, &Claim { salon_id, until })?;
+    Ok(SignatureClaim::Granted)
+}
+
+/// Removes a few claims that have ended. A claim that was prolonged has a later marker too and stays until that one.
+fn prune_claims(draft: &mut Draft<'_>) -> Result<(), Fault> {
+    for marker in draft.first_keys(keys::CLAIMS_BY_TIME, CLAIMS_PRUNED_AT_ONCE)? {
+        let (until, fingerprint) = keys::parse_claim_by_time(&marker).ok_or(Fault::Incomplete {
+            what: "claim marker",
+        })?;
+        if until >= seconds(draft.now) {
+            break;
+        }
+        let key = keys::claim(&fingerprint);
+        if draft
+            .record::<Claim>(&key)?
+            .is_some_and(|claim| seconds(claim.until) <= until)
+        {
+            draft.remove(key)?;
+        }
+        draft.remove(marker)?;
+    }
+    Ok(())
+}
+
+fn seconds(time: DateTime<Utc>) -> u64 {
+    u64::try_from(time.timestamp()).unwrap_or(0)
+}
+
+/// One operation on a vault, sealed by the caller's thread.
+pub(super) enum SealedOp {
+    /// Insert or replace.
+    Put(keys::Key, Pieces),
+    /// Remove.
+    Delete(keys::Key),
+}
+
+/// All operations on a vault, in order.
+pub(super) fn write_vault(draft: &mut Draft<'_>, operations: Vec<SealedOp>) -> Result<(), Fault> {
+    operations
+        .into_iter()
+        .try_for_each(|operation| match operation {
+            SealedOp::Put(key, pieces) => draft.put_pieces(key, pieces),
+            SealedOp::Delete(key) => draft.remove(key),
+        })
+}
+
+/// Removes the company's vault (up to some thousand keys; only keys are held in memory).
+pub(super) fn erase_vault(draft: &mut Draft<'_>, company: CompanyId) -> Result<(), Fault> {
+    draft.remove_under(&keys::vault_room(company))
+}
+
+/// Keeps free-form JSON within what a record may hold: what is too long is replaced by its length.
+fn shorten(value: &mut Value) {
+    let bytes = value.to_string().len();
+    if bytes > FREE_JSON_BYTES {
+        *value = json!({ "left_out_bytes": bytes });
+    }
+}

@@ -1,0 +1,213 @@
+//! Every key of the tree, built here and nowhere else: one byte says what it is, then big-endian parts, so that a prefix is a range.
+//!
+//! ```text
+//! m name                      meta: schema version, seal check, counters         the only values that are not sealed
+//! c company                   CompanyRecord
+//! s salon                     company id (index; salons are unique)
+//! l company                   SessionRecord
+//! a company                   ActivationRecord
+//! e company seq               EventRecord, append-only
+//! i company inbox             InboxEntry not acted on yet (company 0: the salon is not known here)
+//! d company inbox             InboxDone, what is left of an entry
+//! g fingerprint               Claim of signed owner data
+//! h until fingerprint         the same by time, for pruning
+//! v company table key         the protocol library's own state
+//! x company reason [inbox]    why the company is active: load_active reads only these
+//! z key part                  further parts of a value too long for one
+//! ```
+
+use frontdesk_actors::ids::{CompanyId, SalonId};
+use frontdesk_actors::records::InboxId;
+
+/// A key as bytes.
+pub(super) type Key = Vec<u8>;
+
+/// Longest key of a [`Vault`](frontdesk_actors::ports::Vault) entry. Index pages of the engine hold up to 256 keys and must stay far below
+/// the 128 KiB at which it moves them to files it never syncs.
+pub(super) const VAULT_KEY_BYTES: usize = 256;
+
+/// Version of the layout; big-endian u32.
+pub(super) const SCHEMA: &[u8] = b"mschema";
+/// A sealed constant that only the right seal key opens.
+pub(super) const SEAL_CHECK: &[u8] = b"mseal";
+/// Next ids and counts.
+pub(super) const COUNTERS: &[u8] = b"mcounters";
+/// Start of all activity markers.
+pub(super) const ACTIVE: &[u8] = b"x";
+/// Start of all claims by time.
+pub(super) const CLAIMS_BY_TIME: &[u8] = b"h";
+
+/// Stands for "salon unknown here" among inbox keys; no company has the id 0.
+const NO_COMPANY: u64 = 0;
+
+/// Why a company is active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// Its session is to be held online.
+    Session = 1,
+    /// An activation has begun and not ended.
+    Activation = 2,
+    /// A webhook waits.
+    Inbox = 3,
+}
+
+fn numbered(prefix: u8, number: u64) -> Key {
+    let mut key = Vec::with_capacity(32);
+    key.push(prefix);
+    key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+fn numbered_twice(prefix: u8, first: u64, second: u64) -> Key {
+    let mut key = numbered(prefix, first);
+    key.extend_from_slice(&second.to_be_bytes());
+    key
+}
+
+/// The company's record.
+pub(super) fn company(id: CompanyId) -> Key {
+    numbered(b'c', id.get())
+}
+
+/// The salon's company.
+pub(super) fn salon(id: SalonId) -> Key {
+    numbered(b's', id.get())
+}
+
+/// The company's session.
+pub(super) fn session(id: CompanyId) -> Key {
+    numbered(b'l', id.get())
+}
+
+/// The company's activation.
+pub(super) fn activation(id: CompanyId) -> Key {
+    numbered(b'a', id.get())
+}
+
+/// One event.
+pub(super) fn event(id: CompanyId, sequence: u64) -> Key {
+    numbered_twice(b'e', id.get(), sequence)
+}
+
+/// All events of a company.
+pub(super) fn events(id: CompanyId) -> Key {
+    numbered(b'e', id.get())
+}
+
+/// One waiting webhook.
+pub(super) fn inbox(company: Option<CompanyId>, id: InboxId) -> Key {
+    numbered_twice(b'i', company.map_or(NO_COMPANY, CompanyId::get), id.0)
+}
+
+/// All waiting webhooks of a company.
+pub(super) fn inbox_of(id: CompanyId) -> Key {
+    numbered(b'i', id.get())
+}
+
+/// What is left of a webhook that was acted on.
+pub(super) fn inbox_done(company: CompanyId, id: InboxId) -> Key {
+    numbered_twice(b'd', company.get(), id.0)
+}
+
+/// The claim of signed data.
+pub(super) fn claim(fingerprint: &[u8; 32]) -> Key {
+    let mut key = vec![b'g'];
+    key.extend_from_slice(fingerprint);
+    key
+}
+
+/// The same claim, by the second it ends.
+pub(super) fn claim_by_time(until_seconds: u64, fingerprint: &[u8; 32]) -> Key {
+    let mut key = numbered(b'h', until_seconds);
+    key.extend_from_slice(fingerprint);
+    key
+}
+
+/// Takes a [`claim_by_time`] key apart.
+pub(super) fn parse_claim_by_time(key: &[u8]) -> Option<(u64, [u8; 32])> {
+    let until = key.get(1..9)?.try_into().ok()?;
+    let fingerprint = key.get(9..)?.try_into().ok()?;
+    Some((u64::from_be_bytes(until), fingerprint))
+}
+
+/// One pair of a vault.
+pub(super) fn vault(company: CompanyId, table: u8, key: &[u8]) -> Key {
+    let mut full = vault_room(company);
+    full.push(table);
+    full.extend_from_slice(key);
+    full
+}
+
+/// Bytes of a vault key before the caller's own.
+pub(super) const VAULT_PREFIX_BYTES: usize = 10;
+
+/// All of a company's vault.
+pub(super) fn vault_room(company: CompanyId) -> Key {
+    numbered(b'v', company.get())
+}
+
+/// Marks a company active because of its session or its activation.
+pub(super) fn active(company: CompanyId, reason: Reason) -> Key {
+    let mut key = numbered(b'x', company.get());
+    key.push(reason as u8);
+    key
+}
+
+/// Marks a company active because of a waiting webhook.
+pub(super) fn active_inbox(company: CompanyId, id: InboxId) -> Key {
+    let mut key = active(company, Reason::Inbox);
+    key.extend_from_slice(&id.0.to_be_bytes());
+    key
+}
+
+/// Whose activity marker this is.
+pub(super) fn parse_active(key: &[u8]) -> Option<CompanyId> {
+    let number = key.get(1..9)?.try_into().ok()?;
+    CompanyId::try_from(u64::from_be_bytes(number)).ok()
+}
+
+/// Part `index` (from 1) of the value at `key`.
+pub(super) fn part(key: &[u8], index: u16) -> Key {
+    let mut full = parts_under(key);
+    full.extend_from_slice(&index.to_be_bytes());
+    full
+}
+
+/// All further parts of values whose key starts with `prefix`.
+pub(super) fn parts_under(prefix: &[u8]) -> Key {
+    let mut full = Vec::with_capacity(prefix.len() + 3);
+    full.push(b'z');
+    full.extend_from_slice(prefix);
+    full
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn company_id(number: u64) -> CompanyId {
+        CompanyId::try_from(number).unwrap()
+    }
+
+    #[test]
+    fn keys_of_one_company_sort_by_number_and_never_overlap_another_company() {
+        assert!(event(company_id(1), 9) < event(company_id(1), 10));
+        assert!(event(company_id(1), u64::MAX) < event(company_id(2), 0));
+        assert!(!vault(company_id(256), 0, b"").starts_with(&vault_room(company_id(1))));
+        assert_eq!(vault(company_id(7), 3, b"k").len(), VAULT_PREFIX_BYTES + 1);
+    }
+
+    #[test]
+    fn parsed_keys_give_back_what_built_them() {
+        let fingerprint = [7; 32];
+        assert_eq!(
+            parse_claim_by_time(&claim_by_time(99, &fingerprint)),
+            Some((99, fingerprint))
+        );
+        assert_eq!(
+            parse_active(&active_inbox(company_id(5), InboxId(3))),
+            Some(company_id(5))
+        );
+        assert_eq!(parse_active(b"x"), None);
+    }
+}

@@ -1,0 +1,233 @@
+//! Typed reads. Has no way to write.
+//!
+//! A read may see a commit in the moment between its application and its sync: then its author has no answer yet either. Nothing is
+//! published on the strength of a read alone; whoever wrote publishes after `Ok`.
+
+use std::sync::Arc;
+
+use frontdesk_actors::ids::{CompanyId, SalonId};
+use frontdesk_actors::ports::RecordsError;
+use frontdesk_actors::records::{EventRecord, InboxEntry, StoredCompany};
+
+use crate::store::apply::parse_company;
+use crate::store::disk::{Disk, Walk};
+use crate::store::fault::Fault;
+use crate::store::health::Health;
+use crate::store::keys::{self, Key};
+use crate::store::pieces::{self, further_parts};
+use crate::store::records::{Stored, decode};
+use crate::store::seal::Seal;
+
+/// Most rows of one answer, whatever the caller asks for.
+const ROWS_AT_ONCE: usize = 10_000;
+
+/// A pair of a vault's table.
+type Pair = (Vec<u8>, Vec<u8>);
+
+/// Reads; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Reader {
+    pub(super) disk: Arc<Disk>,
+    pub(super) seal: Seal,
+    pub(super) health: Arc<Health>,
+}
+
+impl Reader {
+    /// Everything that is not dormant.
+    pub(super) fn active(&self) -> Result<Vec<StoredCompany>, RecordsError> {
+        let mut ids: Vec<CompanyId> = Vec::new();
+        self.read(|| {
+            self.disk.each(keys::ACTIVE, |key, _| {
+                let id = keys::parse_active(key).ok_or(Fault::Incomplete {
+                    what: "activity marker",
+                })?;
+                if ids.last() != Some(&id) {
+                    ids.push(id);
+                }
+                Ok(Walk::On)
+            })
+        })?;
+        ids.into_iter()
+            .filter_map(|id| self.company(id).transpose())
+            .collect()
+    }
+
+    /// One company with all that belongs to it.
+    pub(super) fn company(&self, id: CompanyId) -> Result<Option<StoredCompany>, RecordsError> {
+        self.read(|| self.stored(id))
+    }
+
+    /// One company by its salon.
+    pub(super) fn company_by_salon(
+        &self,
+        salon: SalonId,
+    ) -> Result<Option<StoredCompany>, RecordsError> {
+        self.read(|| match self.value(&keys::salon(salon))? {
+            Some(bytes) => self.stored(parse_company(&bytes)?),
+            None => Ok(None),
+        })
+    }
+
+    /// Latest events, newest first.
+    pub(super) fn events(
+        &self,
+        company: CompanyId,
+        limit: usize,
+    ) -> Result<Vec<EventRecord>, RecordsError> {
+        let mut rows = Rows::new(limit);
+        self.read(|| {
+            self.disk
+                .each_backwards(&keys::events(company), |key, head| {
+                    rows.take(|| self.opened(key, head))
+                })?;
+            Ok(rows.found)
+        })
+    }
+
+    /// Waiting webhooks, oldest first.
+    pub(super) fn pending_inbox(
+        &self,
+        company: CompanyId,
+        limit: usize,
+    ) -> Result<Vec<InboxEntry>, RecordsError> {
+        let mut rows = Rows::new(limit);
+        self.read(|| {
+            self.disk.each(&keys::inbox_of(company), |key, head| {
+                rows.take(|| self.opened(key, head))
+            })?;
+            Ok(rows.found)
+        })
+    }
+
+    /// One value of a vault.
+    pub(super) fn vault_value(
+        &self,
+        company: CompanyId,
+        table: u8,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, RecordsError> {
+        let key = keys::vault(company, table, key);
+        self.health.check()?;
+        // One entry is consistent by itself; only a value in parts needs the commits to pause.
+        let entry = self.entry(&key)?;
+        match entry {
+            Some(head) if further_parts(&head) == 0 => {
+                pieces::join(&*self.disk, &self.seal, &key, &head, "reading a vault")
+                    .map(Some)
+                    .map_err(logged)
+            }
+            Some(_) => self.read(|| self.value(&key)),
+            None => Ok(None),
+        }
+    }
+
+    /// Pairs of a vault's table.
+    pub(super) fn vault_pairs(
+        &self,
+        company: CompanyId,
+        table: u8,
+        prefix: &[u8],
+    ) -> Result<Vec<Pair>, RecordsError> {
+        let mut pairs = Vec::new();
+        self.read(|| {
+            self.disk
+                .each(&keys::vault(company, table, prefix), |key, head| {
+                    let value =
+                        pieces::join(&*self.disk, &self.seal, key, head, "reading a vault")?;
+                    pairs.push((key[keys::VAULT_PREFIX_BYTES..].to_vec(), value));
+                    Ok(Walk::On)
+                })?;
+            Ok(pairs)
+        })
+    }
+
+    /// Opens every value of the database: tells whether all of it can still be read. Returns the number of keys. Takes seconds per gigabyte.
+    pub(super) fn verify(&self) -> Result<u64, RecordsError> {
+        let mut keys = 0;
+        self.read(|| {
+            self.disk.each(b"", |key, head| {
+                keys += 1;
+                if holds_value(key, head) {
+                    pieces::join(&*self.disk, &self.seal, key, head, "verifying")?;
+                }
+                Ok(Walk::On)
+            })?;
+            Ok(keys)
+        })
+    }
+
+    fn read<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, RecordsError> {
+        self.health.check()?;
+        let _steady = self.disk.steady();
+        work().map_err(logged)
+    }
+
+    fn entry(&self, key: &[u8]) -> Result<Option<Vec<u8>>, RecordsError> {
+        pieces::Entries::entry(&*self.disk, key).map_err(logged)
+    }
+
+    fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        pieces::value(&*self.disk, &self.seal, key, "reading a record")
+    }
+
+    fn record<T: Stored>(&self, key: &Key) -> Result<Option<T>, Fault> {
+        self.value(key)?.map(|json| decode(&json)).transpose()
+    }
+
+    fn opened<T: Stored>(&self, key: &[u8], head: &[u8]) -> Result<T, Fault> {
+        decode(&pieces::join(
+            &*self.disk,
+            &self.seal,
+            key,
+            head,
+            "reading a record",
+        )?)
+    }
+
+    fn stored(&self, id: CompanyId) -> Result<Option<StoredCompany>, Fault> {
+        let Some(company) = self.record(&keys::company(id))? else {
+            return Ok(None);
+        };
+        let session = self.record(&keys::session(id))?;
+        let activation = self.record(&keys::activation(id))?;
+        Ok(Some(StoredCompany {
+            company,
+            session,
+            activation,
+        }))
+    }
+}
+
+/// A fault seen by a reader is logged here, once; the caller gets the same words.
+fn logged(fault: Fault) -> RecordsError {
+    tracing::error!(reason = %fault.describe(), "store.read_failed");
+    fault.into()
+}
+
+/// Markers, further parts and meta values are no sealed values of their own.
+fn holds_value(key: &[u8], head: &[u8]) -> bool {
+    !head.is_empty() && !key.starts_with(b"m") && !key.starts_with(&keys::parts_under(b""))
+}
+
+/// Rows of a bounded answer.
+struct Rows<T> {
+    found: Vec<T>,
+    limit: usize,
+}
+
+impl<T> Rows<T> {
+    fn new(limit: usize) -> Self {
+        Self {
+            found: Vec::new(),
+            limit: limit.min(ROWS_AT_ONCE),
+        }
+    }
+
+    fn take(&mut self, row: impl FnOnce() -> Result<T, Fault>) -> Result<Walk, Fault> {
+        if self.found.len() == self.limit {
+            return Ok(Walk::Stop);
+        }
+        self.found.push(row()?);
+        Ok(Walk::On)
+    }
+}

@@ -1,0 +1,260 @@
+//! A simulated WhatsApp service and the phones around it.
+//!
+//! It speaks the real wire protocol, so unmodified clients pair, log in and exchange end-to-end encrypted messages:
+//!
+//! ```text
+//! http ── WebSocket ── wire (frames, Noise) ── link ─┬─ unpaired   QR references, pairing codes, signatures
+//!                                                    └─ online     iq · usync · mail · app state
+//! world   phones (account, Signal state, linked devices, history) · open pairings · live links · faults
+//! ```
+//!
+//! What it refuses is what the real service refuses: unknown devices, foreign keys, a second link of one device.
+
+mod adv;
+mod appstate;
+mod companion;
+mod fault;
+mod http;
+mod iq;
+mod link;
+mod mail;
+mod media;
+mod noise;
+mod phone;
+mod signal;
+mod stanza;
+mod usync;
+mod view;
+mod wire;
+mod world;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use tokio::task::JoinHandle;
+use wacore::pair::PairUtils;
+use wacore::pair_code::PairCodeUtils;
+
+pub use fault::{FaultTarget, WhatsappFault};
+pub use view::{Direction, LinkedDevice, PhoneError, PhoneMessage, PhoneView, WhatsappStats};
+
+use link::{Command, Ending};
+use phone::{Phone, parse_number};
+use world::{World, tick};
+
+/// Every QR text may come as the deep link that phones' cameras understand.
+const DEEP_LINK: &str = "https://wa.me/settings/linked_devices#";
+
+/// A running service. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct Service {
+    world: Arc<World>,
+    address: SocketAddr,
+    server: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Service {
+    /// Binds the port (0 picks a free one) and serves until [`Service::shutdown`].
+    pub async fn start(listen: SocketAddr) -> anyhow::Result<Service> {
+        anyhow::ensure!(
+            listen.ip().is_loopback(),
+            "the sandbox listens on loopback only, not on {listen}"
+        );
+        let listener = tokio::net::TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("the simulated WhatsApp service can't listen on {listen}"))?;
+        let address = listener
+            .local_addr()
+            .context("a bound socket has an address")?;
+        let world = Arc::new(World::new());
+        let server = tokio::spawn(http::run(listener, world.clone()));
+        Ok(Service {
+            world,
+            address,
+            server: Arc::new(Mutex::new(Some(server))),
+        })
+    }
+
+    /// Where the service listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Adds a phone with an account. A number that exists already stays as it is.
+    pub fn add_phone(&self, number: &str) -> Result<(), PhoneError> {
+        self.world.add_phone(parse_number(number)?)
+    }
+
+    /// All phones with their linked devices.
+    pub fn phones(&self) -> Vec<PhoneView> {
+        self.world
+            .phones()
+            .iter()
+            .map(|phone| phone.view())
+            .collect()
+    }
+
+    /// Scans the text of a QR code with a phone; returns when the new device has proven itself.
+    pub async fn scan(&self, number: &str, qr: &str) -> Result<LinkedDevice, PhoneError> {
+        let phone = self.phone(number)?;
+        let qr = qr.trim();
+        let (reference, noise_key, identity) =
+            PairUtils::parse_qr_code(qr).map_err(|_| PhoneError::InvalidQr)?;
+        let secret = secret_of(qr).ok_or(PhoneError::InvalidQr)?;
+        let link = self.world.find_ref(&reference, &noise_key, &identity)?;
+        let device = link::start_pairing(&link, phone, secret).await?;
+        Ok(LinkedDevice {
+            device,
+            online: false,
+        })
+    }
+
+    /// Types a pairing code on a phone; returns when the new device has proven itself.
+    pub async fn enter_code(&self, number: &str, code: &str) -> Result<LinkedDevice, PhoneError> {
+        let phone = self.phone(number)?;
+        let code: String = code
+            .chars()
+            .filter(|character| !matches!(character, '-' | ' '))
+            .collect::<String>()
+            .to_ascii_uppercase();
+        if !PairCodeUtils::validate_code(&code) {
+            return Err(PhoneError::InvalidCode);
+        }
+        let slot = self.world.find_code(&phone.number)?;
+        let (wrapped, reference) = (slot.wrapped_ephemeral, slot.reference);
+        let device = link::start_hello(&slot.link, phone, code, wrapped, reference).await?;
+        Ok(LinkedDevice {
+            device,
+            online: false,
+        })
+    }
+
+    /// Removes all linked devices of a phone: live ones are told, later logins are refused.
+    pub async fn unlink(&self, number: &str) -> Result<(), PhoneError> {
+        let phone = self.phone(number)?;
+        if remove_devices(&phone).await {
+            Ok(())
+        } else {
+            Err(PhoneError::NotLinked)
+        }
+    }
+
+    /// Sends a text from a phone to all devices of another number; returns the message id.
+    pub async fn send(&self, number: &str, to: &str, text: &str) -> Result<String, PhoneError> {
+        let from = self.phone(number)?;
+        let to = self.phone(to)?;
+        mail::send_text(&self.world, &from, &to, text).await
+    }
+
+    /// The history of a phone, oldest first; empty for an unknown number.
+    pub fn messages(&self, number: &str) -> Vec<PhoneMessage> {
+        self.phone(number)
+            .map(|phone| phone.history())
+            .unwrap_or_default()
+    }
+
+    /// Plays a fault; see [`WhatsappFault`] for the list.
+    pub fn set_fault(&self, target: FaultTarget, fault: WhatsappFault) -> Result<(), String> {
+        fault::validate(fault)?;
+        let target = match target {
+            FaultTarget::All => FaultTarget::All,
+            FaultTarget::Number(number) => {
+                let phone = self.phone(&number).map_err(|error| error.to_string())?;
+                FaultTarget::Number(phone.number.clone())
+            }
+        };
+        self.world.faults.note(target.clone(), fault)?;
+        tick(&self.world.count.faults);
+        let world = self.world.clone();
+        // Ends by itself: telling a link is limited in time.
+        tokio::spawn(async move { strike(&world, &target, fault).await });
+        Ok(())
+    }
+
+    /// Ends all lasting faults, and drops the links that `half_open` froze.
+    pub fn clear_faults(&self) {
+        self.world.faults.clear();
+        for link in self.world.links_of(&FaultTarget::All) {
+            tokio::spawn(async move { link.tell(Command::Thaw).await });
+        }
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> WhatsappStats {
+        self.world.stats()
+    }
+
+    /// Drops all links, frees the port, waits for both.
+    pub async fn shutdown(&self) {
+        self.world.stop.cancel();
+        let server = self.server.lock().expect("no holder panics").take();
+        if let Some(server) = server {
+            // The task logs its own failure; a panic in it has been reported already.
+            drop(server.await);
+        }
+    }
+
+    fn phone(&self, number: &str) -> Result<Arc<Phone>, PhoneError> {
+        let number = parse_number(number)?;
+        self.world.phone(&number).ok_or(PhoneError::UnknownPhone)
+    }
+}
+
+/// Plays the immediate part of a fault on live links.
+async fn strike(world: &World, target: &FaultTarget, fault: WhatsappFault) {
+    let links = world.links_of(target);
+    let command = match fault {
+        WhatsappFault::Drop => || Command::End(Ending::Drop),
+        WhatsappFault::Replaced => || Command::End(Ending::Replaced),
+        WhatsappFault::HalfOpen => || Command::Freeze,
+        WhatsappFault::BadFrame => || Command::Garbage,
+        WhatsappFault::StreamError { code } => {
+            for link in links {
+                link.tell(Command::End(Ending::StreamError(code))).await;
+            }
+            return;
+        }
+        WhatsappFault::LoggedOut => {
+            for phone in world.phones() {
+                if *target == FaultTarget::All
+                    || *target == FaultTarget::Number(phone.number.clone())
+                {
+                    remove_devices(&phone).await;
+                }
+            }
+            return;
+        }
+        WhatsappFault::Silence { .. }
+        | WhatsappFault::RefuseConnections { .. }
+        | WhatsappFault::LoginFailure { .. }
+        | WhatsappFault::CloseMidHandshake { .. }
+        | WhatsappFault::Slow { .. } => return,
+    };
+    for link in links {
+        link.tell(command()).await;
+    }
+}
+
+/// Removes every linked device of a phone; tells whether there was one.
+async fn remove_devices(phone: &Phone) -> bool {
+    let mut any = false;
+    for device in phone.devices() {
+        let (existed, link) = phone.unlink(device);
+        any |= existed;
+        if let Some(link) = link {
+            link.tell(Command::End(Ending::DeviceRemoved)).await;
+        }
+    }
+    any
+}
+
+/// The pairing secret: the fourth field of the QR text.
+fn secret_of(qr: &str) -> Option<[u8; 32]> {
+    let text = qr.strip_prefix(DEEP_LINK).unwrap_or(qr).split(',').nth(3)?;
+    let secret = base64::engine::general_purpose::STANDARD
+        .decode(text)
+        .ok()?;
+    secret.try_into().ok()
+}

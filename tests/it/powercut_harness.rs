@@ -14,7 +14,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::support::powercut::{PowerCut, Writeback};
+use crate::support::powercut::{PowerCut, Writeback, copy_tree};
 
 const WRITERS: u64 = 4;
 const LIFE: &str = "powercut_harness::life_of_a_writer_beneath_the_library";
@@ -26,18 +26,16 @@ const SEED: &str = "HARNESS_SEED";
 
 #[test]
 fn a_synced_writer_loses_nothing_when_unsynced_bytes_vanish() {
-    let trial = Trial::new(Writeback::Strict, true);
-    for round in 0..20 {
-        trial.round(round).expect("nothing acknowledged is lost");
-    }
+    Trial::new(Writeback::Strict, true)
+        .rounds(20)
+        .expect("nothing acknowledged is lost");
 }
 
 #[test]
 fn a_synced_writer_loses_nothing_when_writes_are_reordered_and_torn() {
-    let trial = Trial::new(Writeback::Reorder, true);
-    for round in 0..40 {
-        trial.round(round).expect("nothing acknowledged is lost");
-    }
+    Trial::new(Writeback::Reorder, true)
+        .rounds(40)
+        .expect("nothing acknowledged is lost");
 }
 
 #[test]
@@ -51,12 +49,10 @@ fn a_writer_that_never_syncs_is_caught_when_writes_are_reordered_and_torn() {
 }
 
 fn assert_caught(writeback: Writeback) {
-    let trial = Trial::new(writeback, false);
-    let caught = (0..30).find_map(|round| trial.round(round).err());
-    eprintln!(
-        "caught: {}",
-        caught.expect("a writer without syncs loses something within 30 cuts")
-    );
+    let caught = Trial::new(writeback, false)
+        .rounds(30)
+        .expect_err("a writer without syncs loses something within 30 cuts");
+    eprintln!("caught: {caught}");
 }
 
 /// A database that lives through one cut after the other.
@@ -84,10 +80,20 @@ impl Trial {
         }
     }
 
-    fn round(&self, round: u64) -> Result<(), String> {
+    fn rounds(&self, count: u64) -> Result<(), String> {
+        let mut kept = Acked::new();
+        for round in 0..count {
+            kept = self
+                .round(round, kept)
+                .map_err(|error| format!("round {round}: {error}"))?;
+        }
+        Ok(())
+    }
+
+    /// One life and one cut; `acked` is what earlier lives left. Returns what this one leaves.
+    fn round(&self, round: u64, mut acked: Acked) -> Result<Acked, String> {
         let mut rng = StdRng::seed_from_u64(self.seed ^ round);
         let data_dir = self.folder.path().join("data");
-        let before = steps_in(&data_dir).expect("the survivor of the last round opens again");
         let power =
             PowerCut::new(&data_dir, self.writeback, rng.random()).expect("a folder to cut");
 
@@ -99,7 +105,6 @@ impl Trial {
         } else {
             rng.random_range(2..1500)
         };
-        let mut acked = before;
         collect(
             &acks,
             &mut acked,
@@ -113,17 +118,30 @@ impl Trial {
             .for_each(|(writer, step)| note(&mut acked, writer, step));
 
         let survivor = power.cut().expect("the survivor takes the folder's place");
-        let after =
-            steps_in(&survivor).map_err(|error| format!("round {round}: unopenable: {error}"))?;
+        let kept = self.steps_in(&survivor)?;
         for (writer, acked) in &acked {
-            let kept = after.get(writer).copied().unwrap_or(0);
+            let kept = kept.get(writer).copied().unwrap_or(0);
             if kept < *acked {
                 return Err(format!(
-                    "round {round}: writer {writer} was told {acked} steps, {kept} are left"
+                    "writer {writer} was told {acked} steps, {kept} are left"
                 ));
             }
         }
-        Ok(())
+        Ok(kept)
+    }
+
+    /// Looks at a copy, so that the next life meets the survivor as the cut left it.
+    fn steps_in(&self, survivor: &Path) -> Result<Acked, String> {
+        let copy = self.folder.path().join("looked-at");
+        if copy.exists() {
+            fs::remove_dir_all(&copy).expect("the last copy can go");
+        }
+        copy_tree(survivor, &copy).expect("the survivor can be copied");
+        if copy.join(STORE).exists() {
+            count_steps(&copy.join(STORE))
+        } else {
+            Ok(Acked::new())
+        }
     }
 }
 
@@ -163,15 +181,12 @@ fn acks_of(stdout: ChildStdout) -> Receiver<(u64, u64)> {
     acks
 }
 
-/// Opens what a cut left and counts each writer's steps, every one of which must be whole.
-fn steps_in(data_dir: &Path) -> Result<Acked, String> {
-    if !data_dir.join(STORE).exists() {
-        return Ok(Acked::new());
-    }
-    let opened = catch_unwind(AssertUnwindSafe(|| sled::open(data_dir.join(STORE))));
+/// Opens a database and counts each writer's steps, every one of which must be whole.
+fn count_steps(store: &Path) -> Result<Acked, String> {
+    let opened = catch_unwind(AssertUnwindSafe(|| sled::open(store)));
     let db = opened
-        .map_err(|_| "panic in sled::open".to_owned())?
-        .map_err(|error| error.to_string())?;
+        .map_err(|_| "unopenable: panic in sled::open".to_owned())?
+        .map_err(|error| format!("unopenable: {error}"))?;
     let mut steps = Acked::new();
     for writer in 0..WRITERS {
         let newest = db
@@ -218,7 +233,7 @@ fn start(data_dir: &Path, power: &PowerCut, sync: bool) -> Child {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null());
+        .stderr(Stdio::inherit());
     command.spawn().expect("the test binary starts again")
 }
 

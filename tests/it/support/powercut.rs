@@ -96,7 +96,8 @@ fn remove_tree(dir: &Path) -> io::Result<()> {
     }
 }
 
-fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies a folder with all that is in it; `to` must not exist yet.
+pub fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir(to)?;
     fs::set_permissions(
         to,

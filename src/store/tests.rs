@@ -1,6 +1,8 @@
 //! The store as its users see it: the ports, over real files.
 
 mod contract;
+mod group_commit;
+mod opening;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,6 +1,250 @@
-//! Composition root: the one place that knows every type.
+//! Composition root: the one place that knows every type. Starts the parts in order, runs until a signal, stops them in reverse.
+//!
+//! ```text
+//! start:  ops listener (not ready) → store → connector, marketplace → fleet (restores sessions) → HTTP + Socket.IO → ready
+//! stop:   not ready → HTTP and sockets take nothing new → fleet drains bottom-up → store flushes and closes
+//! ```
+
+mod observers;
+mod secrets;
+#[cfg(feature = "sandbox")]
+mod services;
+mod signals;
+mod wiring;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use frontdesk_actors::FleetHandle;
+use frontdesk_actors::fleet::CallError;
+use frontdesk_actors::ports::{Ports, SystemClock};
+use metrics_exporter_prometheus::PrometheusHandle;
+use socketioxide::SocketIo;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::Admission;
+use crate::auth::Tokens;
+use crate::config::Config;
+use crate::http::{self, OpsState, Phase, Readiness};
+use crate::realtime;
+use crate::store::{OpenError, SealKeyError, Store};
+use crate::whatsapp::{WhatsappConnector, WhatsappSettings};
+use crate::yclients::Yclients;
+
+#[cfg(feature = "sandbox")]
+pub use services::{run_sandbox, sandbox_environment};
+
+/// Histograms and per-address buckets are tidied this often.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// How often the buckets of addresses that went quiet are forgotten (spec §3).
+const SWEEP_EVERY: Duration = Duration::from_secs(300);
+
+/// Why the server did not start, or ended by itself.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// An address is taken or not ours.
+    #[error("{address} can't be bound: is another server running there? Choose another with {setting}")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// Setting that names it.
+        setting: &'static str,
+        /// Cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The data folder.
+    #[error("the data folder can't be used")]
+    Store(#[source] OpenError),
+    /// The key that seals the store.
+    #[error("the seal key can't be used")]
+    SealKey(#[source] SealKeyError),
+    /// The generated secret can't be kept.
+    #[error("the page-token secret can't be kept in the data folder")]
+    Secret(#[source] std::io::Error),
+    /// A setting that only the adapter can judge.
+    #[error("a setting is wrong")]
+    Settings(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The tree did not start.
+    #[error("the supervision tree did not start")]
+    Fleet(#[source] CallError),
+    /// The root of the tree ended by itself: nothing supervises the sessions any more.
+    #[error("the supervision tree ended by itself")]
+    FleetEnded,
+    /// A listener failed while running.
+    #[error("a listener failed")]
+    Serve(#[source] std::io::Error),
+    /// The simulated services did not start.
+    #[cfg(feature = "sandbox")]
+    #[error("the simulated services did not start")]
+    Sandbox(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// An error with all its causes, for the last line of a failed start.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
 
 /// One TLS provider for the whole process; harmless when called again.
 pub fn install_crypto_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Runs the server until a signal, then drains. A second signal cuts it short.
+pub async fn serve(config: Config, recorder: PrometheusHandle) -> Result<(), StartError> {
+    let grace = config.shutdown_grace;
+    let mut app = App::start(config, recorder).await?;
+    let reason = app.run_until_signal().await;
+    signals::forced_by_second_signal(app.stop(grace)).await;
+    reason
+}
+
+/// A running server.
+pub struct App {
+    fleet: FleetHandle,
+    connector: Arc<WhatsappConnector>,
+    store: Store,
+    readiness: Readiness,
+    sockets: SocketIo,
+    stopping: CancellationToken,
+    listeners: Vec<JoinHandle<std::io::Result<()>>>,
+    upkeep: JoinHandle<()>,
+    /// Where browsers and YClients reach it.
+    pub address: SocketAddr,
+    /// Where Prometheus reaches it.
+    pub ops_address: SocketAddr,
+}
+
+impl App {
+    /// Starts all parts in order. On `Err` nothing is left running once the runtime ends.
+    pub async fn start(config: Config, recorder: PrometheusHandle) -> Result<Self, StartError> {
+        let stopping = CancellationToken::new();
+        let readiness = Readiness::starting();
+        let listener = bind(config.listen, "server.listen and server.port").await?;
+        let ops_listener = bind(config.ops_listen, "server.ops_listen").await?;
+        let (address, ops_address) = (local(&listener)?, local(&ops_listener)?);
+        let ops = http::ops_router(ops_state(&recorder, &readiness));
+        let ops_task = spawn_listener(ops_listener, ops, stopping.clone());
+
+        let store = wiring::open_store(&config, &readiness).await?;
+        let tokens = Tokens::new(&secrets::page_token_secret(&config).map_err(StartError::Secret)?);
+        let connector = Arc::new(connector(&config, &store)?);
+        let ports = ports(&config, &store, connector.clone())?;
+        let fleet = FleetHandle::start(ports.clone(), config.fleet.clone()).await.map_err(StartError::Fleet)?;
+
+        let http_state = wiring::http_state(&config, &fleet, &ports, &tokens, &readiness);
+        let admission = http_state.limits.clone();
+        let (layer, sockets) = realtime::layer(wiring::realtime_state(&config, &http_state));
+        let main_task = spawn_listener(listener, http::router(http_state).layer(layer), stopping.clone());
+        let upkeep = tokio::spawn(keep_up(recorder, admission, stopping.clone()));
+        readiness.enter(Phase::Ready);
+        tracing::info!(%address, ops.address = %ops_address, base_url = %config.base_url, "ready");
+        let listeners = vec![ops_task, main_task];
+        Ok(Self { fleet, connector, store, readiness, sockets, stopping, listeners, upkeep, address, ops_address })
+    }
+
+    /// Ends with `Ok` after SIGTERM or SIGINT, with an error when a part ended by itself.
+    pub async fn run_until_signal(&mut self) -> Result<(), StartError> {
+        tokio::select! {
+            () = signals::first() => Ok(()),
+            () = self.fleet.ended() => Err(StartError::FleetEnded),
+            ended = futures_util::future::select_all(&mut self.listeners) => {
+                let failure = ended.0.map_err(std::io::Error::other).and_then(|result| result);
+                Err(StartError::Serve(failure.err().unwrap_or_else(|| std::io::Error::other("a listener ended by itself"))))
+            }
+        }
+    }
+
+    /// Stops all parts in reverse order within `grace` and logs what was left.
+    pub async fn stop(self, grace: Duration) {
+        tracing::info!("stopping: no new requests, closing sessions");
+        self.readiness.enter(Phase::Draining);
+        self.stopping.cancel();
+        realtime::close(&self.sockets, grace / 4).await;
+        let report = self.fleet.drain(grace / 2).await;
+        if tokio::time::timeout(grace / 8, self.connector.closed()).await.is_err() {
+            tracing::warn!("some links did not close in time");
+        }
+        for listener in self.listeners {
+            let abort = listener.abort_handle();
+            if tokio::time::timeout(grace / 8, listener).await.is_err() {
+                abort.abort();
+            }
+        }
+        let _ = self.upkeep.await;
+        self.store.close().await;
+        tracing::info!(sessions.stopped = report.stopped, sessions.orphaned = report.orphaned, "stopped");
+    }
+}
+
+fn connector(config: &Config, store: &Store) -> Result<WhatsappConnector, StartError> {
+    let settings = WhatsappSettings { endpoint: config.whatsapp_endpoint.clone(), client_version: config.whatsapp_version };
+    WhatsappConnector::new(settings, Arc::new(store.clone())).map_err(|error| StartError::Settings(Box::new(error)))
+}
+
+fn ports(config: &Config, store: &Store, connector: Arc<WhatsappConnector>) -> Result<Ports, StartError> {
+    let marketplace = Yclients::new(config.yclients.clone()).map_err(|error| StartError::Settings(Box::new(error)))?;
+    Ok(Ports {
+        connector,
+        marketplace: Arc::new(marketplace),
+        records: Arc::new(store.clone()),
+        events: crate::metrics::sink(),
+        clock: Arc::new(SystemClock),
+    })
+}
+
+fn ops_state(recorder: &PrometheusHandle, readiness: &Readiness) -> OpsState {
+    let recorder = recorder.clone();
+    let process = metrics_process::Collector::default();
+    process.describe();
+    let metrics = move || {
+        process.collect();
+        recorder.render()
+    };
+    OpsState { metrics: Arc::new(metrics), readiness: readiness.clone() }
+}
+
+async fn bind(address: SocketAddr, setting: &'static str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Bind { address, setting, source })
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(StartError::Serve)
+}
+
+/// Serves until `stopping`, then lets running requests finish. Sockets are tuned so that a client that stops reading is dropped.
+fn spawn_listener(listener: TcpListener, router: Router, stopping: CancellationToken) -> JoinHandle<std::io::Result<()>> {
+    let listener = listener.tap_io(|socket| {
+        if let Err(error) = realtime::tune_socket(socket) {
+            tracing::debug!(%error, "a socket could not be tuned");
+        }
+    });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopping.cancelled_owned()).await })
+}
+
+async fn keep_up(recorder: PrometheusHandle, admission: Arc<Admission>, stopping: CancellationToken) {
+    let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            _ = upkeep.tick() => recorder.run_upkeep(),
+            _ = sweep.tick() => admission.sweep(),
+            () = stopping.cancelled() => return,
+        }
+    }
 }

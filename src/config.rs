@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use thiserror::Error;
 use url::Url;
 
+use crate::admission::OriginRule;
 use crate::auth::MIN_SECRET_BYTES;
 use crate::yclients::YclientsSettings;
 use read::Reader;
@@ -55,7 +56,7 @@ pub struct Config {
     /// How the outside reaches us.
     pub base_url: Url,
     /// Origins beside our own.
-    pub allowed_origins: Vec<String>,
+    pub allowed_origins: Vec<OriginRule>,
     /// Proxies whose X-Forwarded-For is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Limits per address and key.
@@ -161,15 +162,12 @@ fn read_base_url(reader: &mut Reader) -> Url {
     url
 }
 
-fn read_origins(reader: &mut Reader) -> Vec<String> {
-    let origins = reader.list("server.allowed_origins");
-    for origin in &origins {
-        let plausible = origin.starts_with("https://") || origin.starts_with("http://");
-        if !plausible || origin.trim_end_matches('/') != origin {
-            reader.problem("server.allowed_origins", "each must look like https://yclients.com, without a slash at the end");
-        }
+fn read_origins(reader: &mut Reader) -> Vec<OriginRule> {
+    let parsed: Vec<_> = reader.list("server.allowed_origins").iter().map(|text| text.parse::<OriginRule>()).collect();
+    if let Some(Err(error)) = parsed.iter().find(|rule| rule.is_err()) {
+        reader.problem("server.allowed_origins", &format!("each {error}"));
     }
-    origins
+    parsed.into_iter().flatten().collect()
 }
 
 fn read_proxies(reader: &mut Reader) -> Vec<IpNet> {

@@ -1,3 +1,7 @@
-//! The `frontdesk` binary.
+//! The `frontdesk` binary: everything is in the library, so that tests can reach it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    frontdesk::cli::run()
+}

@@ -27,8 +27,10 @@ const PARKED: &str = "frontdesk_actors_parked_total";
 const WEBHOOKS_HANDLED: &str = "frontdesk_webhooks_handled_total";
 const COMMITS_FAILED: &str = "frontdesk_actors_commits_failed_total";
 const STORE_COMMIT: &str = "frontdesk_store_commit_seconds";
-const STORE_BATCH: &str = "frontdesk_store_commit_operations";
+const STORE_BATCH: &str = "frontdesk_store_commit_keys";
 const STORE_FAILURES: &str = "frontdesk_store_commit_failures_total";
+const STORE_WAITING: &str = "frontdesk_store_waiting_requests";
+const STORE_OVERLOADED: &str = "frontdesk_store_overloaded_total";
 const YCLIENTS_CALLS: &str = "frontdesk_yclients_calls_total";
 const YCLIENTS_SECONDS: &str = "frontdesk_yclients_call_seconds";
 const HTTP_SECONDS: &str = "frontdesk_http_request_seconds";
@@ -38,7 +40,7 @@ const SOCKETS_REFUSED: &str = "frontdesk_sockets_refused_total";
 /// From a millisecond to a minute: everything a person waits for here.
 const SECONDS_BUCKETS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 
-/// Operations in one group commit.
+/// Keys in one group commit.
 const BATCH_BUCKETS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0, 1024.0, 4096.0];
 
 /// Installs the process-wide recorder. Must run before the first metric is touched.
@@ -70,8 +72,10 @@ fn describe() {
     describe_counter!(WEBHOOKS_HANDLED, "Stored webhooks acted on, by result");
     describe_counter!(COMMITS_FAILED, "Commits that failed in an actor's hands");
     describe_histogram!(STORE_COMMIT, Unit::Seconds, "One group commit, synced");
-    describe_histogram!(STORE_BATCH, "Operations in one group commit");
+    describe_histogram!(STORE_BATCH, "Keys written in one group commit");
     describe_counter!(STORE_FAILURES, "Group commits that failed");
+    describe_gauge!(STORE_WAITING, "Requests waiting for the store's writer after its last commit");
+    describe_counter!(STORE_OVERLOADED, "Writes refused because too many were waiting");
     describe_counter!(YCLIENTS_CALLS, "Calls to YClients, by endpoint and class of answer");
     describe_histogram!(YCLIENTS_SECONDS, Unit::Seconds, "Duration of a call to YClients");
     describe_histogram!(HTTP_SECONDS, Unit::Seconds, "HTTP requests, by route, method and class of status");
@@ -90,13 +94,21 @@ pub fn yclients_call(endpoint: &'static str, status: u16, took: Duration) {
     metrics::histogram!(YCLIENTS_SECONDS, "endpoint" => endpoint).record(took);
 }
 
-/// One group commit of the store ended.
-pub fn store_commit(operations: usize, took: Duration, ok: bool) {
+/// One group commit became durable: keys written, requests still waiting, time.
+pub fn store_committed(keys: usize, waiting: usize, took: Duration) {
     metrics::histogram!(STORE_COMMIT).record(took);
-    metrics::histogram!(STORE_BATCH).record(u32::try_from(operations).unwrap_or(u32::MAX));
-    if !ok {
-        metrics::counter!(STORE_FAILURES).increment(1);
-    }
+    metrics::histogram!(STORE_BATCH).record(u32::try_from(keys).unwrap_or(u32::MAX));
+    metrics::gauge!(STORE_WAITING).set(u32::try_from(waiting).unwrap_or(u32::MAX));
+}
+
+/// A commit failed: the store refuses everything from now on.
+pub fn store_failed() {
+    metrics::counter!(STORE_FAILURES).increment(1);
+}
+
+/// A write was refused because too many were waiting.
+pub fn store_overloaded() {
+    metrics::counter!(STORE_OVERLOADED).increment(1);
 }
 
 /// A socket was opened (`+1`) or closed (`-1`).

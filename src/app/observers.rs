@@ -1,0 +1,50 @@
+//! What parts tell about themselves, as metrics and readiness.
+
+use crate::http::{Phase, Readiness};
+use crate::metrics;
+use crate::realtime::{RealtimeObserver, RefusalCode};
+use crate::store::{CommitReport, StoreObserver};
+
+/// The store's words: commits are measured; after a failed one this process must get no more traffic.
+pub(super) struct StoreMetrics {
+    readiness: Readiness,
+}
+
+impl StoreMetrics {
+    pub(super) fn new(readiness: Readiness) -> Self {
+        Self { readiness }
+    }
+}
+
+impl StoreObserver for StoreMetrics {
+    fn committed(&self, report: CommitReport) {
+        metrics::store_committed(report.keys, report.waiting, report.took);
+    }
+
+    fn failed(&self) {
+        metrics::store_failed();
+        tracing::error!("the store failed: nothing is acknowledged any more; look at the disk, then restart");
+        self.readiness.enter(Phase::StoreFailed);
+    }
+
+    fn overloaded(&self) {
+        metrics::store_overloaded();
+    }
+}
+
+/// Sockets coming and going.
+pub(super) struct SocketMetrics;
+
+impl RealtimeObserver for SocketMetrics {
+    fn opened(&self) {
+        metrics::sockets_changed(1.0);
+    }
+
+    fn closed(&self) {
+        metrics::sockets_changed(-1.0);
+    }
+
+    fn refused(&self, code: RefusalCode) {
+        metrics::socket_refused(code.name());
+    }
+}

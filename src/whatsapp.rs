@@ -1,1 +1,116 @@
 //! The WhatsApp connector: the only user of the protocol library.
+//!
+//! ```text
+//! WhatsappConnector          shared by all companies: endpoint, TLS roots, HTTP, version, permits, the tasks that close links
+//! └─ link (per run)          holds the company's permit; one client, one connection; facts out, commands in, one end
+//!    ├─ backend              the library's storage traits on the vault
+//!    ├─ egress               TCP, TLS, WebSocket; can be cut from below
+//!    └─ translate            events and ends, judged by pure functions
+//! ```
+//!
+//! The library logs through the `log` crate, with phone numbers and pairing codes in some lines. Nothing here may bridge `log` into
+//! `tracing`: what matters about a link is said by this module, without either.
+
+mod backend;
+mod egress;
+mod gate;
+mod link;
+#[cfg(all(test, feature = "sandbox"))]
+mod sandbox_tests;
+mod translate;
+mod version;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use async_trait::async_trait;
+use frontdesk_actors::ids::{CompanyId, OwnIdentity, SessionId};
+use frontdesk_actors::ports::{Connector, LinkCommand, LinkEnd, LinkReports, LinkRequest, RecordsError, Vault};
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+use url::Url;
+use wacore::store::traits::DeviceStore;
+use whatsapp_rust::transport::default_tls_connector;
+
+use self::backend::Backend;
+pub use self::egress::SettingsError;
+use self::egress::{Endpoint, Http};
+use self::gate::Gate;
+use self::version::Versions;
+
+/// How WhatsApp is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WhatsappSettings {
+    /// Where the service is; `None` is WhatsApp itself.
+    pub endpoint: Option<Url>,
+    /// The version to name instead of asking WhatsApp for its current one.
+    pub client_version: Option<(u32, u32, u32)>,
+}
+
+/// Opens links to WhatsApp.
+pub struct WhatsappConnector {
+    shared: Arc<Shared>,
+}
+
+/// What all links share.
+struct Shared {
+    vault: Arc<dyn Vault>,
+    endpoint: Arc<Endpoint>,
+    tls: Arc<tokio_websockets::Connector>,
+    http: Http,
+    versions: Versions,
+    gate: Gate,
+    /// Tasks that close links; at most one per company, because the company's permit is in it.
+    closing: TaskTracker,
+    /// Whether the log has said that the service's certificate chain is refused. It would say so at every dial.
+    chain_refusal_told: AtomicBool,
+}
+
+impl WhatsappConnector {
+    /// Checks the settings against what this build may talk to.
+    pub fn new(settings: WhatsappSettings, vault: Arc<dyn Vault>) -> Result<Self, SettingsError> {
+        let endpoint = Endpoint::of(settings.endpoint.as_ref())?;
+        let http = Http::new(&endpoint);
+        let shared = Shared {
+            vault,
+            endpoint: Arc::new(endpoint),
+            tls: Arc::new(default_tls_connector()),
+            versions: Versions::new(settings.client_version, http.clone()),
+            http,
+            gate: Gate::default(),
+            closing: TaskTracker::new(),
+            chain_refusal_told: AtomicBool::new(false),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Waits until every link that has ended or was dropped is closed and its state written. For the end of the process, after
+    /// the sessions have stopped and before the store closes.
+    pub async fn closed(&self) {
+        self.shared.closing.close();
+        self.shared.closing.wait().await;
+    }
+}
+
+#[async_trait]
+impl Connector for WhatsappConnector {
+    async fn run(&self, request: LinkRequest, reports: LinkReports, commands: mpsc::Receiver<LinkCommand>) -> LinkEnd {
+        let span = tracing::info_span!(
+            "link",
+            company.id = %request.company,
+            session.id = %SessionId::of(request.salon),
+            generation = request.generation.get(),
+        );
+        link::run(&self.shared, request.company, reports, commands).instrument(span).await
+    }
+
+    async fn credentials(&self, company: CompanyId) -> Result<Option<OwnIdentity>, RecordsError> {
+        let backend = Backend::new(company, Arc::clone(&self.shared.vault));
+        let device = backend.load().await.map_err(|error| {
+            tracing::error!(company.id = %company, error = %error, "the stored WhatsApp device can't be read");
+            RecordsError::Failed("reading the WhatsApp device".to_owned())
+        })?;
+        Ok(device.and_then(|device| translate::identity(device.pn.as_ref(), device.lid.as_ref())))
+    }
+}

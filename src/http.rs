@@ -13,6 +13,7 @@ mod tests;
 mod webhooks;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -53,6 +54,8 @@ pub struct HttpSettings {
     pub frame_ancestors: Vec<String>,
     /// Our number at YClients' marketplace; webhooks for another one are skipped.
     pub application_id: Option<u64>,
+    /// How long a caller of `api/qr` waits for WhatsApp's first code; shorter than the time limit of a request (30 s).
+    pub qr_wait: Duration,
 }
 
 impl Default for HttpSettings {
@@ -66,6 +69,7 @@ impl Default for HttpSettings {
             secure_cookies: false,
             frame_ancestors: Vec::new(),
             application_id: None,
+            qr_wait: Duration::from_secs(15),
         }
     }
 }

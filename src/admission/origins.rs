@@ -23,7 +23,10 @@ pub struct ParseOriginError;
 impl FromStr for OriginRule {
     type Err = ParseOriginError;
     fn from_str(text: &str) -> Result<Self, ParseOriginError> {
-        let sample = text.replacen(DIGITS, "1", 1);
+        if text.matches(DIGITS).count() > 1 {
+            return Err(ParseOriginError);
+        }
+        let sample = text.replace(DIGITS, "1");
         let url = Url::parse(&sample).map_err(|_| ParseOriginError)?;
         if !matches!(url.scheme(), "http" | "https") || url.origin().ascii_serialization() != sample {
             return Err(ParseOriginError);

@@ -17,9 +17,6 @@ use super::error::ApiError;
 use super::extract::{ClientIp, Holder, JsonBody};
 use crate::web;
 
-/// How long a caller of `api/qr` waits for WhatsApp's first code.
-const QR_WAIT: Duration = Duration::from_secs(15);
-
 /// When to ask again for a code that is not there yet.
 const QR_RETRY: Duration = Duration::from_secs(5);
 
@@ -38,11 +35,11 @@ pub struct QrAnswer {
 }
 
 /// `POST /marketplace/api/qr`: starts the session when needed and waits for a code. While it waits, the caller counts as a viewer.
-pub async fn qr(holder: Holder) -> Result<Json<QrAnswer>, ApiError> {
+pub async fn qr(State(state): State<HttpState>, holder: Holder) -> Result<Json<QrAnswer>, ApiError> {
     let company = holder.company;
     let _viewer = company.attach().await?;
     company.request_qr().await?;
-    let (qr, session_id) = next_qr(&company).await?;
+    let (qr, session_id) = next_qr(&company, state.settings.qr_wait).await?;
     Ok(Json(QrAnswer {
         success: true,
         image: web::qr_svg_data_url(qr.text.expose()),
@@ -53,9 +50,9 @@ pub async fn qr(holder: Holder) -> Result<Json<QrAnswer>, ApiError> {
     }))
 }
 
-async fn next_qr(company: &CompanyHandle) -> Result<(QrView, SessionId), ApiError> {
+async fn next_qr(company: &CompanyHandle, patience: Duration) -> Result<(QrView, SessionId), ApiError> {
     let mut views = company.watch();
-    let settled = tokio::time::timeout(QR_WAIT, views.wait_for(|view| outcome(view).is_some())).await;
+    let settled = tokio::time::timeout(patience, views.wait_for(|view| outcome(view).is_some())).await;
     let view = match settled {
         Ok(Ok(view)) => view.clone(),
         Ok(Err(_gone)) => return Err(ApiError::unavailable("UNAVAILABLE", "The server is stopping. Try again.", QR_RETRY)),

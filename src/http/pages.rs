@@ -15,13 +15,13 @@ pub async fn landing(State(state): State<HttpState>, visitor: Visitor, query: Qu
     with_language_cookie(&state, &query, Html(web::landing(visitor.language)))
 }
 
-/// Remembers a language chosen on the page for a year.
+/// Remembers a language chosen on the page for a year. Readable by the page: its script sets the same cookie.
 pub(super) fn with_language_cookie(state: &HttpState, query: &Query, page: impl IntoResponse) -> Response {
     let mut response = page.into_response();
     let chosen = query.all("lang").next().filter(|language| matches!(*language, "ru" | "en"));
     if let Some(language) = chosen {
         let secure = if state.settings.secure_cookies { "; Secure" } else { "" };
-        let cookie = format!("lang={language}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly{secure}");
+        let cookie = format!("lang={language}; Path=/; Max-Age=31536000; SameSite=Lax{secure}");
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }

@@ -228,7 +228,8 @@ mod tests {
         for name in ["aud", "exp", "company_id", "salon_id"] {
             assert_eq!(tokens("a").verify(&signed(Algorithm::HS256, &without(name))), Err(TokenError::Invalid), "{name}");
         }
-        let wrong = [("aud", json!("admin")), ("aud", json!("")), ("exp", json!("soon")), ("company_id", json!(0)), ("salon_id", json!("77"))];
+        let wrong =
+            [("aud", json!("admin")), ("aud", json!("")), ("exp", json!("soon")), ("company_id", json!(0)), ("salon_id", json!("77"))];
         for (name, value) in wrong {
             let mut claims = claims();
             claims[name] = value.clone();

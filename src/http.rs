@@ -77,10 +77,7 @@ impl Default for HttpSettings {
 impl HttpSettings {
     /// The limits these settings ask for; one for the process, shared with the sockets.
     pub fn admission(&self) -> Arc<Admission> {
-        Arc::new(Admission::new(AdmissionSettings {
-            per_ip_limits: self.per_ip_limits,
-            trusted_proxies: self.trusted_proxies.clone(),
-        }))
+        Arc::new(Admission::new(AdmissionSettings { per_ip_limits: self.per_ip_limits, trusted_proxies: self.trusted_proxies.clone() }))
     }
 
     /// Which origins may talk to us.
@@ -123,9 +120,8 @@ pub fn router(state: HttpState) -> Router {
         .layer(from_fn_with_state(state.clone(), layers::limit_public))
         .layer(from_fn(layers::errors_as_pages));
 
-    let public = Router::new()
-        .route("/marketplace/test", get(marketplace::test))
-        .layer(from_fn_with_state(state.clone(), layers::limit_public));
+    let public =
+        Router::new().route("/marketplace/test", get(marketplace::test)).layer(from_fn_with_state(state.clone(), layers::limit_public));
 
     // Counted per company, or against the address when the token is refused.
     let keyed = Router::new()

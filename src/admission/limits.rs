@@ -87,11 +87,8 @@ impl<K: Hash + Eq + Clone, C: Clock + Clone> Bucket<K, C> {
 
     /// Takes one, or says when there will be one.
     pub(super) fn take(&self, key: K) -> Result<(), Limited> {
-        let slot = if self.limiter.len() < self.max_keys {
-            Slot::Own(key)
-        } else {
-            Slot::Shared(self.hasher.hash_one(&key) % SHARED_SLOTS)
-        };
+        let slot =
+            if self.limiter.len() < self.max_keys { Slot::Own(key) } else { Slot::Shared(self.hasher.hash_one(&key) % SHARED_SLOTS) };
         self.limiter.check_key(&slot).map_err(|refusal| {
             let retry_after = refusal.wait_time_from(self.clock.now());
             let count = self.rate.0.get();

@@ -64,9 +64,7 @@ impl OriginPolicy {
 
     /// YClients' own pages.
     pub fn yclients() -> Vec<OriginRule> {
-        ["https://yclients.com", "https://n*.yclients.com"]
-            .map(|rule| rule.parse().expect("both are origins"))
-            .to_vec()
+        ["https://yclients.com", "https://n*.yclients.com"].map(|rule| rule.parse().expect("both are origins")).to_vec()
     }
 
     /// May a request with these headers proceed? Absent is fine (no browser, or same-origin); present must match, and there may be only one.
@@ -82,9 +80,7 @@ impl OriginPolicy {
     /// Is this one of ours?
     pub fn allows_origin(&self, origin: &HeaderValue) -> bool {
         origin.to_str().is_ok_and(|origin| {
-            origin == self.own
-                || self.rules.iter().any(|rule| rule.matches(origin))
-                || (self.loopback && is_loopback(origin))
+            origin == self.own || self.rules.iter().any(|rule| rule.matches(origin)) || (self.loopback && is_loopback(origin))
         })
     }
 }

@@ -32,14 +32,14 @@ pub struct ApiError {
     code: &'static str,
     message: Cow<'static, str>,
     details: Map<String, Value>,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ApiError {
     /// Any status; prefer the constructors named after the situation.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), details: Map::new(), headers: HeaderMap::new(), cause: None }
+        Self { status, code, message: message.into(), details: Map::new(), headers: Vec::new(), cause: None }
     }
 
     /// 400.
@@ -91,7 +91,7 @@ impl ApiError {
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
         let seconds = whole_seconds(after);
-        self.headers.insert(header::RETRY_AFTER, seconds.into());
+        self.headers.push((header::RETRY_AFTER, seconds.into()));
         self.detail("retry_after", seconds)
     }
 
@@ -129,7 +129,7 @@ impl ApiError {
         if let Some(fields) = body.as_object_mut() {
             fields.extend(self.details);
         }
-        (self.status, self.headers, Json(body)).into_response()
+        (self.status, HeaderMap::from_iter(self.headers), Json(body)).into_response()
     }
 
     /// The same error where a person expects a page.
@@ -182,7 +182,7 @@ impl From<TokenError> for ApiError {
             TokenError::Expired => ("AUTH_EXPIRED", "The token has expired. Open the app from YClients again to get a new one."),
         };
         let mut error = Self::new(StatusCode::UNAUTHORIZED, code, message);
-        error.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        error.headers.push((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         error
     }
 }
@@ -190,15 +190,14 @@ impl From<TokenError> for ApiError {
 impl From<Limited> for ApiError {
     fn from(limited: Limited) -> Self {
         let message = "Too many requests. Wait for the seconds given in Retry-After.";
-        let mut error =
-            Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message).retry_after(limited.retry_after);
+        let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message).retry_after(limited.retry_after);
         let figures: [(&'static str, u64); 3] = [
             ("x-ratelimit-limit", limited.limit.into()),
             ("x-ratelimit-remaining", 0),
             ("x-ratelimit-reset", whole_seconds(limited.reset_after)),
         ];
         for (name, value) in figures {
-            error.headers.insert(HeaderName::from_static(name), value.into());
+            error.headers.push((HeaderName::from_static(name), value.into()));
         }
         error
     }
@@ -222,9 +221,10 @@ impl From<CallError> for ApiError {
 impl From<QrError> for ApiError {
     fn from(error: QrError) -> Self {
         match error {
-            QrError::AlreadyConnected => {
-                Self::conflict("ALREADY_CONNECTED", "WhatsApp is already connected. Unlink the device on the phone to connect another number.")
-            }
+            QrError::AlreadyConnected => Self::conflict(
+                "ALREADY_CONNECTED",
+                "WhatsApp is already connected. Unlink the device on the phone to connect another number.",
+            ),
             QrError::NotAllowed => {
                 Self::conflict("SESSION_NOT_ALLOWED", "This salon's session may not be started now. The status tells why and what to do.")
             }
@@ -261,7 +261,7 @@ impl ApiError {
 pub struct PageFailure {
     status: StatusCode,
     error: PageError,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -270,11 +270,11 @@ impl PageFailure {
     pub fn render(self, language: Language, request_id: &str) -> Response {
         log_failure(self.status, "PAGE", self.cause.as_deref(), request_id);
         let page = Html(web::error_page(language, self.error, request_id));
-        (self.status, self.headers, page).into_response()
+        (self.status, HeaderMap::from_iter(self.headers), page).into_response()
     }
 
     fn later(mut self, after: Duration) -> Self {
-        self.headers.insert(header::RETRY_AFTER, whole_seconds(after).into());
+        self.headers.push((header::RETRY_AFTER, whole_seconds(after).into()));
         self
     }
 
@@ -295,7 +295,7 @@ impl From<PageError> for PageFailure {
             PageError::MarketplaceDown => StatusCode::BAD_GATEWAY,
             PageError::NotConfigured | PageError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
-        Self { status, error, headers: HeaderMap::new(), cause: None }
+        Self { status, error, headers: Vec::new(), cause: None }
     }
 }
 

@@ -64,10 +64,7 @@ impl Holder {
 }
 
 /// The company a token opens. `None` when it is gone, or when its number now belongs to another salon: a token outlives a data folder.
-pub async fn company_of(
-    state: &HttpState,
-    principal: Principal,
-) -> Result<Option<CompanyHandle>, frontdesk_actors::fleet::CallError> {
+pub async fn company_of(state: &HttpState, principal: Principal) -> Result<Option<CompanyHandle>, frontdesk_actors::fleet::CallError> {
     let company = state.fleet.company(principal.company).await?;
     Ok(company.filter(|company| company.salon_id() == principal.salon))
 }
@@ -153,9 +150,7 @@ impl Visitor {
     pub fn of(query: Option<&str>, headers: &HeaderMap) -> Self {
         let query = query.and_then(|query| Query::new(Some(query)).first("lang"));
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let cookie = text(header::COOKIE).and_then(|cookies| {
-            cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix("lang="))
-        });
+        let cookie = text(header::COOKIE).and_then(|cookies| cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix("lang=")));
         Self { language: Language::choose(query.as_deref(), cookie, text(header::ACCEPT_LANGUAGE)) }
     }
 }

@@ -159,7 +159,11 @@ fn rfc3339(at: DateTime<Utc>) -> String {
 }
 
 /// `POST /marketplace/activate` `{token}`.
-pub async fn activate(State(state): State<HttpState>, ClientIp(client): ClientIp, JsonBody(body): JsonBody<Value>) -> Result<Json<Value>, ApiError> {
+pub async fn activate(
+    State(state): State<HttpState>,
+    ClientIp(client): ClientIp,
+    JsonBody(body): JsonBody<Value>,
+) -> Result<Json<Value>, ApiError> {
     let token = body.get("token").and_then(Value::as_str).map(str::trim).filter(|token| !token.is_empty());
     let Some(token) = token else {
         state.limits.public(client)?;

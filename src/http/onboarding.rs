@@ -25,8 +25,7 @@ pub async fn redirect(State(state): State<HttpState>, query: Query) -> Result<Re
     let signed = |name| query.only(name).map(|value| value.map(str::to_owned)).map_err(|_| PageError::BadSignature);
     let registration = Registration { salon_id, user_data: signed("user_data")?, user_data_sign: signed("user_data_sign")? };
     let registered = state.fleet.register(registration).await?;
-    let token =
-        state.tokens.mint(Audience::Onboarding, registered.company_id, registered.salon_id, registered.registered_at);
+    let token = state.tokens.mint(Audience::Onboarding, registered.company_id, registered.salon_id, registered.registered_at);
     let location = format!("{}/marketplace/onboarding?token={token}", state.settings.path_prefix());
     Ok((StatusCode::FOUND, [(header::LOCATION, location)]).into_response())
 }
@@ -71,9 +70,25 @@ mod tests {
         assert_eq!(read("salon_id=77"), Some(77));
         assert_eq!(read("salon_id=0077"), Some(77));
         for wild in [
-            "", "salon_id", "salon_id=", "salon_id=0", "salon_id=-1", "salon_id=%2B1", "salon_id=1.0", "salon_id=1e3", "salon_id=0x1", "salon_id=77abc",
-            "salon_id=77%00", "salon_id=%FF", "salon_id=%D9%A7", "salon_id=9007199254740992", "salon_id=99999999999999999999999", "salon_id=77&salon_id=78",
-            "salon_id=77&salon_id=77", "salon_id[]=77", "salon_id= 77",
+            "",
+            "salon_id",
+            "salon_id=",
+            "salon_id=0",
+            "salon_id=-1",
+            "salon_id=%2B1",
+            "salon_id=1.0",
+            "salon_id=1e3",
+            "salon_id=0x1",
+            "salon_id=77abc",
+            "salon_id=77%00",
+            "salon_id=%FF",
+            "salon_id=%D9%A7",
+            "salon_id=9007199254740992",
+            "salon_id=99999999999999999999999",
+            "salon_id=77&salon_id=78",
+            "salon_id=77&salon_id=77",
+            "salon_id[]=77",
+            "salon_id= 77",
         ] {
             assert_eq!(read(wild), None, "{wild}");
         }

@@ -30,7 +30,11 @@ pub(super) fn with_language_cookie(state: &HttpState, query: &Query, page: impl 
 }
 
 /// `GET /assets/{*path}`. With `?v=` the address names one version for ever; without it the browser asks again.
-pub async fn asset(path: Result<Path<String>, axum::extract::rejection::PathRejection>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+pub async fn asset(
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
     let found = path.ok().filter(|Path(path)| is_plain(path)).and_then(|Path(path)| web::asset(&path));
     let Some((content_type, bytes)) = found else {
         return ApiError::unknown_path().into_response();

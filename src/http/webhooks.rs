@@ -87,9 +87,11 @@ fn is_ours(event: &Map<String, Value>, application_id: Option<u64>) -> bool {
 }
 
 fn read(event: Map<String, Value>) -> Result<Lifecycle, ApiError> {
-    let salon = event.get("salon_id").and_then(text).and_then(|salon| salon.parse().ok()).ok_or_else(|| {
-        ApiError::bad_request("INVALID_SALON_ID", "salon_id must be a whole number from 1 to 9007199254740991.")
-    })?;
+    let salon = event
+        .get("salon_id")
+        .and_then(text)
+        .and_then(|salon| salon.parse().ok())
+        .ok_or_else(|| ApiError::bad_request("INVALID_SALON_ID", "salon_id must be a whole number from 1 to 9007199254740991."))?;
     let name = ["event", "event_type"].iter().find_map(|name| event.get(*name).and_then(text));
     Ok(Lifecycle { salon, event: kind(name.as_deref().unwrap_or("")), body: storable(Value::Object(event)) })
 }
@@ -121,11 +123,9 @@ fn storable(body: Value) -> Value {
 /// Recursion ends: the JSON parser refuses nesting beyond 128.
 fn without_secrets(value: Value) -> Value {
     match value {
-        Value::Object(fields) => fields
-            .into_iter()
-            .filter(|(name, _)| !is_secret(name))
-            .map(|(name, value)| (name, without_secrets(value)))
-            .collect(),
+        Value::Object(fields) => {
+            fields.into_iter().filter(|(name, _)| !is_secret(name)).map(|(name, value)| (name, without_secrets(value))).collect()
+        }
         Value::Array(values) => values.into_iter().map(without_secrets).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
@@ -174,7 +174,9 @@ mod tests {
 
     #[test]
     fn wild_salons_are_refused() {
-        for salon in [json!(null), json!(0), json!(-1), json!(1.5), json!("1; drop"), json!([77]), json!({"id": 77}), json!(1e30), json!(true)] {
+        for salon in
+            [json!(null), json!(0), json!(-1), json!(1.5), json!("1; drop"), json!([77]), json!({"id": 77}), json!(1e30), json!(true)]
+        {
             assert!(event(json!({"salon_id": salon, "event": "freeze"})).is_err(), "{salon}");
         }
         assert!(event(json!({"event": "freeze"})).is_err());

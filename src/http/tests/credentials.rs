@@ -84,7 +84,9 @@ async fn the_page_opens_to_a_good_token_only() {
 async fn activation_takes_the_right_token_only_and_touches_its_company_only() {
     let desk = Desk::open().await;
     let (ours, theirs) = (desk.online(77).await, desk.register(78).await);
-    for body in [json!({}), json!({"token": ""}), json!({"token": "  "}), json!({"token": null}), json!({"token": 7}), json!([]), json!("x")] {
+    for body in
+        [json!({}), json!({"token": ""}), json!({"token": "  "}), json!({"token": null}), json!({"token": 7}), json!([]), json!("x")]
+    {
         desk.post_json("/marketplace/activate", &body).await.is_error(400, "TOKEN_REQUIRED", &[]);
     }
     desk.send(request(Method::POST, "/marketplace/activate", Body::empty())).await.is_error(400, "TOKEN_REQUIRED", &[]);

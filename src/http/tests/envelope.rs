@@ -7,7 +7,15 @@ use super::*;
 #[tokio::test]
 async fn unknown_paths_and_methods_have_the_envelope() {
     let desk = Desk::open().await;
-    let unknown = ["/nothing", "/marketplace/nothing", "/marketplace/register", "/admin", "/assets/", "/assets/nothing.js", "/marketplace/api/status/"];
+    let unknown = [
+        "/nothing",
+        "/marketplace/nothing",
+        "/marketplace/register",
+        "/admin",
+        "/assets/",
+        "/assets/nothing.js",
+        "/marketplace/api/status/",
+    ];
     for path in unknown {
         desk.get(path).await.is_error(404, "NOT_FOUND", &[]);
     }

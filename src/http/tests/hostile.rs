@@ -14,9 +14,28 @@ async fn wild_salon_ids_get_a_page_and_leave_nothing() {
     let long = format!("salon_id={}", "9".repeat(10_000));
     let listed = format!("salon_ids[]=0&{}", "salon_ids[]=x&".repeat(60));
     let wild = [
-        "", "salon_id=", "salon_id=0", "salon_id=-5", "salon_id=abc", "salon_id=1.5", "salon_id=1e9", "salon_id=0x4d", "salon_id=77;DROP", "salon_id=%FF%FE",
-        "salon_id=77%00", "salon_id=%F0%9F%98%80", "salon_id=77&salon_id=78", "salon_id=77&salon_id=77", "salon_id=<script>alert(1)</script>",
-        "salon_id=18446744073709551617", "salon_id[]=77", "salon_id[$gt]=0", "SALON_ID=77", "salon_ids[]=x&salon_ids[]=-1", &long, &listed,
+        "",
+        "salon_id=",
+        "salon_id=0",
+        "salon_id=-5",
+        "salon_id=abc",
+        "salon_id=1.5",
+        "salon_id=1e9",
+        "salon_id=0x4d",
+        "salon_id=77;DROP",
+        "salon_id=%FF%FE",
+        "salon_id=77%00",
+        "salon_id=%F0%9F%98%80",
+        "salon_id=77&salon_id=78",
+        "salon_id=77&salon_id=77",
+        "salon_id=<script>alert(1)</script>",
+        "salon_id=18446744073709551617",
+        "salon_id[]=77",
+        "salon_id[$gt]=0",
+        "SALON_ID=77",
+        "salon_ids[]=x&salon_ids[]=-1",
+        &long,
+        &listed,
     ];
     for query in wild {
         let answer = desk.get(&format!("{REDIRECT}?{}", query.replace('<', "%3C").replace('>', "%3E"))).await;
@@ -82,8 +101,19 @@ async fn hostile_names_are_text_on_the_page() {
 async fn path_tricks_lead_nowhere() {
     let desk = Desk::open().await;
     let tricks = [
-        "/assets/../Cargo.toml", "/assets/..%2f..%2fCargo.toml", "/assets/%2e%2e/%2e%2e/etc/passwd", "/assets//etc/passwd", "/assets/app.css%00.js", "/assets/.env",
-        "/assets/%FF", "/assets/app.css/", "/assets/\u{5c}..", "//marketplace/test", "/marketplace/test/", "/MARKETPLACE/test", "/marketplace/./test",
+        "/assets/../Cargo.toml",
+        "/assets/..%2f..%2fCargo.toml",
+        "/assets/%2e%2e/%2e%2e/etc/passwd",
+        "/assets//etc/passwd",
+        "/assets/app.css%00.js",
+        "/assets/.env",
+        "/assets/%FF",
+        "/assets/app.css/",
+        "/assets/\u{5c}..",
+        "//marketplace/test",
+        "/marketplace/test/",
+        "/MARKETPLACE/test",
+        "/marketplace/./test",
         "/marketplace/%74est%2f",
     ];
     for path in tricks {
@@ -96,7 +126,18 @@ async fn wild_session_ids_are_refused() {
     let desk = Desk::open().await;
     let company = desk.register(77).await;
     let token = desk.token(&company);
-    for id in ["77", "company_", "company_0", "company_-77", "company_77x", "COMPANY_77", "company_%3177%00", "%FF", "company_77%2f..", "company_99999999999999999999"] {
+    for id in [
+        "77",
+        "company_",
+        "company_0",
+        "company_-77",
+        "company_77x",
+        "COMPANY_77",
+        "company_%3177%00",
+        "%FF",
+        "company_77%2f..",
+        "company_99999999999999999999",
+    ] {
         desk.get_as(&format!("/marketplace/api/status/{id}"), &token).await.is_error(400, "INVALID_SESSION_ID", &[]);
     }
 }

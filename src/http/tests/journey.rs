@@ -120,7 +120,10 @@ async fn the_status_tells_of_a_code_and_never_shows_it() {
     assert_eq!(desk.post_as("/marketplace/api/qr", &token).await.status, 200);
     let answer = desk.get_as("/marketplace/api/status/company_77", &token).await;
     let body = answer.json();
-    assert_eq!((body["status"].clone(), body["hasQR"].clone(), body["state"].clone()), (json!("disconnected"), json!(true), json!("AwaitingScan")));
+    assert_eq!(
+        (body["status"].clone(), body["hasQR"].clone(), body["state"].clone()),
+        (json!("disconnected"), json!(true), json!("AwaitingScan"))
+    );
     assert!(!answer.text.contains("qr-1"));
 }
 

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use frontdesk_actors::ids::{CompanyId, SalonId};
 use frontdesk_actors::ports::SignatureClaim;
 use frontdesk_actors::records::{
-    Change, CompanyFlags, CompanyRecord, Desired, EventKind, EventRecord, InboxEntry, InboxId,
-    IntegrationStatus, NewCompany, NewInboxEntry, SessionRecord,
+    Change, CompanyFlags, CompanyRecord, Desired, EventKind, EventRecord, InboxEntry, InboxId, IntegrationStatus, NewCompany,
+    NewInboxEntry, SessionRecord,
 };
 use serde_json::{Value, json};
 
@@ -26,19 +26,12 @@ const CLAIMS_PRUNED_AT_ONCE: usize = 4;
 pub(super) const FREE_JSON_BYTES: usize = VALUE_BYTES - 12 * 1024;
 
 /// Creates a company and `registration_started`, or returns the stored one.
-pub(super) fn create_company(
-    draft: &mut Draft<'_>,
-    new: NewCompany,
-) -> Result<CompanyRecord, Fault> {
+pub(super) fn create_company(draft: &mut Draft<'_>, new: NewCompany) -> Result<CompanyRecord, Fault> {
     if let Some(id) = company_of(draft, new.salon_id)? {
-        return draft
-            .record(&keys::company(id))?
-            .ok_or(Fault::Incomplete { what: "company" });
+        return draft.record(&keys::company(id))?.ok_or(Fault::Incomplete { what: "company" });
     }
     let id = Counters::next(&mut draft.counters.last_company)?;
-    let id = CompanyId::try_from(id).map_err(|_| Fault::Refused {
-        rule: "company ids are used up",
-    })?;
+    let id = CompanyId::try_from(id).map_err(|_| Fault::Refused { rule: "company ids are used up" })?;
     let record = first_record(id, new);
     put_company(draft, record.clone())?;
     let event = EventRecord {
@@ -79,9 +72,7 @@ fn first_record(id: CompanyId, new: NewCompany) -> CompanyRecord {
 
 /// All changes of one commit, in order.
 pub(super) fn commit(draft: &mut Draft<'_>, changes: Vec<Change>) -> Result<(), Fault> {
-    changes
-        .into_iter()
-        .try_for_each(|change| apply(draft, change))
+    changes.into_iter().try_for_each(|change| apply(draft, change))
 }
 
 fn apply(draft: &mut Draft<'_>, change: Change) -> Result<(), Fault> {
@@ -108,51 +99,30 @@ fn apply(draft: &mut Draft<'_>, change: Change) -> Result<(), Fault> {
 }
 
 fn company_of(draft: &Draft<'_>, salon: SalonId) -> Result<Option<CompanyId>, Fault> {
-    draft
-        .value(&keys::salon(salon))?
-        .map(|bytes| parse_company(&bytes))
-        .transpose()
+    draft.value(&keys::salon(salon))?.map(|bytes| parse_company(&bytes)).transpose()
 }
 
 /// Reads the value of the salon index.
 pub(super) fn parse_company(bytes: &[u8]) -> Result<CompanyId, Fault> {
     let number = bytes.try_into().map(u64::from_be_bytes).ok();
-    number
-        .and_then(|number| CompanyId::try_from(number).ok())
-        .ok_or(Fault::Incomplete {
-            what: "salon index",
-        })
+    number.and_then(|number| CompanyId::try_from(number).ok()).ok_or(Fault::Incomplete { what: "salon index" })
 }
 
 fn put_company(draft: &mut Draft<'_>, mut record: CompanyRecord) -> Result<(), Fault> {
     let key = keys::company(record.company_id);
     let before = draft.record::<CompanyRecord>(&key)?;
-    if before
-        .as_ref()
-        .is_some_and(|before| before.salon_id != record.salon_id)
-    {
-        return Err(Fault::Refused {
-            rule: "a company never changes its salon",
-        });
+    if before.as_ref().is_some_and(|before| before.salon_id != record.salon_id) {
+        return Err(Fault::Refused { rule: "a company never changes its salon" });
     }
     if before.is_none() {
         if company_of(draft, record.salon_id)?.is_some() {
-            return Err(Fault::Refused {
-                rule: "a salon belongs to one company",
-            });
+            return Err(Fault::Refused { rule: "a salon belongs to one company" });
         }
         let id = record.company_id.get();
-        draft.put(
-            keys::salon(record.salon_id),
-            &id.to_be_bytes(),
-            "salon index",
-        )?;
+        draft.put(keys::salon(record.salon_id), &id.to_be_bytes(), "salon index")?;
         draft.counters.last_company = draft.counters.last_company.max(id);
     }
-    draft.counters.moved(
-        before.map(|before| before.integration_status),
-        record.integration_status,
-    );
+    draft.counters.moved(before.map(|before| before.integration_status), record.integration_status);
     shorten(&mut record.raw_salon);
     draft.put_record(key, &record)
 }
@@ -173,24 +143,14 @@ fn append_event(draft: &mut Draft<'_>, mut event: EventRecord) -> Result<(), Fau
 }
 
 /// Stores a webhook that waits to be acted on.
-pub(super) fn append_inbox(
-    draft: &mut Draft<'_>,
-    mut entry: NewInboxEntry,
-) -> Result<InboxId, Fault> {
+pub(super) fn append_inbox(draft: &mut Draft<'_>, mut entry: NewInboxEntry) -> Result<InboxId, Fault> {
     shorten(&mut entry.body);
     let id = InboxId(Counters::next(&mut draft.counters.last_inbox)?);
     if let Some(company) = entry.company_id {
         draft.put_marker(keys::active_inbox(company, id));
     }
     let key = keys::inbox(entry.company_id, id);
-    draft.put_record(
-        key,
-        &InboxEntry {
-            id,
-            entry,
-            attempts: 0,
-        },
-    )?;
+    draft.put_record(key, &InboxEntry { id, entry, attempts: 0 })?;
     Ok(id)
 }
 
@@ -229,13 +189,8 @@ pub(super) fn claim_signature(
 ) -> Result<SignatureClaim, Fault> {
     prune_claims(draft)?;
     let key = keys::claim(&fingerprint);
-    let before = draft
-        .record::<Claim>(&key)?
-        .filter(|claim| claim.until > draft.now);
-    if before
-        .as_ref()
-        .is_some_and(|claim| claim.salon_id != salon_id)
-    {
+    let before = draft.record::<Claim>(&key)?.filter(|claim| claim.until > draft.now);
+    if before.as_ref().is_some_and(|claim| claim.salon_id != salon_id) {
         return Ok(SignatureClaim::UsedForAnotherSalon);
     }
     let until = before.map_or(until, |claim| claim.until.max(until));
@@ -247,17 +202,12 @@ pub(super) fn claim_signature(
 /// Removes a few claims that have ended. A claim that was prolonged has a later marker too and stays until that one.
 fn prune_claims(draft: &mut Draft<'_>) -> Result<(), Fault> {
     for marker in draft.first_keys(keys::CLAIMS_BY_TIME, CLAIMS_PRUNED_AT_ONCE)? {
-        let (until, fingerprint) = keys::parse_claim_by_time(&marker).ok_or(Fault::Incomplete {
-            what: "claim marker",
-        })?;
+        let (until, fingerprint) = keys::parse_claim_by_time(&marker).ok_or(Fault::Incomplete { what: "claim marker" })?;
         if until >= seconds(draft.now) {
             break;
         }
         let key = keys::claim(&fingerprint);
-        if draft
-            .record::<Claim>(&key)?
-            .is_some_and(|claim| seconds(claim.until) <= until)
-        {
+        if draft.record::<Claim>(&key)?.is_some_and(|claim| seconds(claim.until) <= until) {
             draft.remove(key)?;
         }
         draft.remove(marker)?;
@@ -279,12 +229,10 @@ pub(super) enum SealedOp {
 
 /// All operations on a vault, in order.
 pub(super) fn write_vault(draft: &mut Draft<'_>, operations: Vec<SealedOp>) -> Result<(), Fault> {
-    operations
-        .into_iter()
-        .try_for_each(|operation| match operation {
-            SealedOp::Put(key, pieces) => draft.put_pieces(key, pieces),
-            SealedOp::Delete(key) => draft.remove(key),
-        })
+    operations.into_iter().try_for_each(|operation| match operation {
+        SealedOp::Put(key, pieces) => draft.put_pieces(key, pieces),
+        SealedOp::Delete(key) => draft.remove(key),
+    })
 }
 
 /// Removes the company's vault (up to some thousand keys; only keys are held in memory).

@@ -21,12 +21,7 @@ impl CommitMark {
     /// Opens or creates the file.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600);
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
         options.open(folder.join(FILE_NAME)).map(Self)
     }
 

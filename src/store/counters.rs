@@ -48,9 +48,7 @@ impl Counters {
 
     /// The next number of a sequence.
     pub(super) fn next(sequence: &mut u64) -> Result<u64, Fault> {
-        *sequence = sequence.checked_add(1).ok_or(Fault::Refused {
-            rule: "a sequence is used up",
-        })?;
+        *sequence = sequence.checked_add(1).ok_or(Fault::Refused { rule: "a sequence is used up" })?;
         Ok(*sequence)
     }
 }

@@ -57,21 +57,14 @@ impl Disk {
         guarded(step, || {
             #[cfg(test)]
             if self.fail_commits.load(std::sync::atomic::Ordering::SeqCst) {
-                return Err(Fault::Refused {
-                    rule: "this test lets commits fail",
-                });
+                return Err(Fault::Refused { rule: "this test lets commits fail" });
             }
             {
-                let _applying = self
-                    .applying
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner);
+                let _applying = self.applying.write().unwrap_or_else(PoisonError::into_inner);
                 self.db.apply_batch(batch).map_err(Fault::engine(step))?;
             }
             self.sync()?;
-            self.mark
-                .write(number)
-                .map_err(Fault::file("noting the commit"))
+            self.mark.write(number).map_err(Fault::file("noting the commit"))
         })
     }
 
@@ -92,37 +85,19 @@ impl Disk {
     /// Is there anything in the tree?
     pub(super) fn is_empty(&self) -> Result<bool, Fault> {
         let step = "looking for records";
-        guarded(step, || {
-            Ok(self
-                .db
-                .iter()
-                .next()
-                .transpose()
-                .map_err(Fault::engine(step))?
-                .is_none())
-        })
+        guarded(step, || Ok(self.db.iter().next().transpose().map_err(Fault::engine(step))?.is_none()))
     }
 
     /// Key and entry of everything under `prefix`, in key order, until `visit` says stop.
-    pub(super) fn each(
-        &self,
-        prefix: &[u8],
-        visit: impl FnMut(&[u8], &[u8]) -> Result<Walk, Fault>,
-    ) -> Result<(), Fault> {
+    pub(super) fn each(&self, prefix: &[u8], visit: impl FnMut(&[u8], &[u8]) -> Result<Walk, Fault>) -> Result<(), Fault> {
         let step = "reading a range";
         guarded(step, || walk(self.db.scan_prefix(prefix), step, visit))
     }
 
     /// Like [`Disk::each`], last first.
-    pub(super) fn each_backwards(
-        &self,
-        prefix: &[u8],
-        visit: impl FnMut(&[u8], &[u8]) -> Result<Walk, Fault>,
-    ) -> Result<(), Fault> {
+    pub(super) fn each_backwards(&self, prefix: &[u8], visit: impl FnMut(&[u8], &[u8]) -> Result<Walk, Fault>) -> Result<(), Fault> {
         let step = "reading a range backwards";
-        guarded(step, || {
-            walk(self.db.scan_prefix(prefix).rev(), step, visit)
-        })
+        guarded(step, || walk(self.db.scan_prefix(prefix).rev(), step, visit))
     }
 
     /// All keys under `prefix`.

@@ -78,8 +78,7 @@ pub(super) struct Accepted {
 impl Accepted {
     /// Adds it to the group.
     pub(super) fn join(mut self, group: &mut Group) -> Counters {
-        let bytes =
-            |(key, entry): (&Key, &Option<Vec<u8>>)| key.len() + entry.as_ref().map_or(0, Vec::len);
+        let bytes = |(key, entry): (&Key, &Option<Vec<u8>>)| key.len() + entry.as_ref().map_or(0, Vec::len);
         group.bytes += self.changes.iter().map(bytes).sum::<usize>();
         group.changes.append(&mut self.changes);
         self.counters
@@ -87,28 +86,12 @@ impl Accepted {
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(
-        disk: &'a Disk,
-        seal: &'a Seal,
-        group: &'a Group,
-        counters: &Counters,
-        now: DateTime<Utc>,
-    ) -> Self {
-        Self {
-            disk,
-            group,
-            seal,
-            now,
-            counters: counters.clone(),
-            changes: Changes::new(),
-        }
+    pub(super) fn new(disk: &'a Disk, seal: &'a Seal, group: &'a Group, counters: &Counters, now: DateTime<Utc>) -> Self {
+        Self { disk, group, seal, now, counters: counters.clone(), changes: Changes::new() }
     }
 
     pub(super) fn accept(self) -> Accepted {
-        Accepted {
-            changes: self.changes,
-            counters: self.counters,
-        }
+        Accepted { changes: self.changes, counters: self.counters }
     }
 
     /// The opened value at `key`.
@@ -160,8 +143,7 @@ impl<'a> Draft<'a> {
     fn remove_parts(&mut self, key: &[u8]) -> Result<(), Fault> {
         if let Some(head) = self.entry(key)? {
             let gone: Vec<Key> = pieces::part_keys(key, &head).collect();
-            self.changes
-                .extend(gone.into_iter().map(|part| (part, None)));
+            self.changes.extend(gone.into_iter().map(|part| (part, None)));
         }
         Ok(())
     }
@@ -184,30 +166,19 @@ impl<'a> Draft<'a> {
             if self.changed(key).is_none() {
                 found.push(key.to_vec());
             }
-            Ok(if found.len() < limit {
-                Walk::On
-            } else {
-                Walk::Stop
-            })
+            Ok(if found.len() < limit { Walk::On } else { Walk::Stop })
         })?;
         Ok(found)
     }
 
     fn changed(&self, key: &[u8]) -> Option<&Option<Vec<u8>>> {
-        self.changes
-            .get(key)
-            .or_else(|| self.group.changes.get(key))
+        self.changes.get(key).or_else(|| self.group.changes.get(key))
     }
 }
 
 fn keys_under(changes: &Changes, prefix: &[u8]) -> Vec<Key> {
     let from = (Bound::Included(prefix.to_vec()), Bound::Unbounded);
-    changes
-        .range(from)
-        .map(|(key, _)| key)
-        .take_while(|key| key.starts_with(prefix))
-        .cloned()
-        .collect()
+    changes.range(from).map(|(key, _)| key).take_while(|key| key.starts_with(prefix)).cloned().collect()
 }
 
 impl Entries for Draft<'_> {

@@ -41,10 +41,7 @@ pub(super) enum Fault {
     #[error("a stored {what} is incomplete")]
     Incomplete { what: &'static str },
     #[error("{what} is larger than {limit_bytes} bytes")]
-    TooLarge {
-        what: &'static str,
-        limit_bytes: usize,
-    },
+    TooLarge { what: &'static str, limit_bytes: usize },
     #[error("{rule}")]
     Refused { rule: &'static str },
 }
@@ -52,10 +49,7 @@ pub(super) enum Fault {
 impl Fault {
     /// Marks an engine error with the step it broke.
     pub(super) fn engine(step: &'static str) -> impl FnOnce(sled::Error) -> Self {
-        move |source| Self::Engine {
-            step,
-            source: Box::new(source),
-        }
+        move |source| Self::Engine { step, source: Box::new(source) }
     }
 
     /// Marks a file error with the step it broke.
@@ -83,9 +77,6 @@ impl From<Fault> for RecordsError {
 }
 
 /// Runs engine code that may panic on a damaged database: the panic becomes a named fault.
-pub(super) fn guarded<T>(
-    step: &'static str,
-    work: impl FnOnce() -> Result<T, Fault>,
-) -> Result<T, Fault> {
+pub(super) fn guarded<T>(step: &'static str, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Fault::Panicked { step }))
 }

@@ -5,6 +5,7 @@
 //!   lock                  held while a store is open
 //!   seal.key              0600; only when the key does not come from the configuration
 //!   store/                0700; the engine's own files, and `commits`
+//!   store.new/            a database being made; moved to its place when complete
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -20,6 +21,7 @@ use crate::store::seal::{SealKey, SealKeyFormatError};
 const LOCK_FILE: &str = "lock";
 const KEY_FILE: &str = "seal.key";
 const STORE_FOLDER: &str = "store";
+const DRAFT_FOLDER: &str = "store.new";
 
 /// Group and others.
 const FOREIGN_MODE_BITS: u32 = 0o077;
@@ -29,22 +31,31 @@ pub(super) fn store_folder(data: &Path) -> PathBuf {
     data.join(STORE_FOLDER)
 }
 
-/// Makes data folder and store folder, durably.
-pub(super) fn prepare(data: &Path) -> io::Result<()> {
-    make(data)?;
-    let store = store_folder(data);
-    make(&store)?;
-    fs::set_permissions(&store, fs::Permissions::from_mode(0o700))?;
+/// Where a new database is made.
+pub(super) fn draft_folder(data: &Path) -> PathBuf {
+    data.join(DRAFT_FOLDER)
+}
+
+/// Removes what a crash left of a new database.
+pub(super) fn remove_draft(draft: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(draft) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Moves the new database to its place.
+pub(super) fn publish(data: &Path) -> io::Result<()> {
+    fs::rename(draft_folder(data), store_folder(data))?;
     sync_folder(data)
 }
 
-fn make(folder: &Path) -> io::Result<()> {
+/// Makes a folder with its parents, durably, for its owner only. An existing one stays as it is.
+pub(super) fn make(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    let parent = folder
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
     if let Some(parent) = parent {
         make(parent)?;
     }
@@ -57,12 +68,7 @@ fn make(folder: &Path) -> io::Result<()> {
 /// Takes the folder for this process; `None` when another one (or another store of this one) has it.
 pub(super) fn lock(data: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
-    let file = options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(data.join(LOCK_FILE))?;
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(data.join(LOCK_FILE))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
@@ -102,9 +108,7 @@ pub enum SealKeyError {
         file: PathBuf,
     },
     /// There is a database but no key for it.
-    #[error(
-        "{file} is missing, and the database beside it can't be read without it; put it back or set FRONTDESK_SEAL_KEY"
-    )]
+    #[error("{file} is missing, and the database beside it can't be read without it; put it back or set FRONTDESK_SEAL_KEY")]
     MissingForDatabase {
         /// The file.
         file: PathBuf,
@@ -124,10 +128,7 @@ impl SealKey {
     /// The key kept in the data folder; made at the first start, durably, for its owner only.
     pub fn in_folder(data: &Path) -> Result<Self, SealKeyError> {
         let file = data.join(KEY_FILE);
-        let failed = |source| SealKeyError::Io {
-            file: file.clone(),
-            source,
-        };
+        let failed = |source| SealKeyError::Io { file: file.clone(), source };
         match read_key(&file) {
             Err(SealKeyError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
             read => return read,
@@ -142,33 +143,20 @@ impl SealKey {
 }
 
 fn read_key(file: &Path) -> Result<SealKey, SealKeyError> {
-    let failed = |source| SealKeyError::Io {
-        file: file.to_path_buf(),
-        source,
-    };
+    let failed = |source| SealKeyError::Io { file: file.to_path_buf(), source };
     let mode = fs::metadata(file).map_err(failed)?.permissions().mode();
     if mode & FOREIGN_MODE_BITS != 0 {
-        return Err(SealKeyError::ReadableByOthers {
-            file: file.to_path_buf(),
-        });
+        return Err(SealKeyError::ReadableByOthers { file: file.to_path_buf() });
     }
     let text = fs::read_to_string(file).map_err(failed)?;
-    SealKey::parse(&text).map_err(|source| SealKeyError::Malformed {
-        file: file.to_path_buf(),
-        source,
-    })
+    SealKey::parse(&text).map_err(|source| SealKeyError::Malformed { file: file.to_path_buf(), source })
 }
 
 /// Writes a fresh key under a name of this process and links it to its place: nobody sees half a key, and of two that start at once one wins.
 fn write_key(data: &Path, place: &Path) -> io::Result<()> {
     let draft = data.join(format!("{KEY_FILE}.{}", std::process::id()));
     let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)?;
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     writeln!(file, "{}", SealKey::generate().to_hex())?;
     file.sync_all()?;
     let linked = fs::hard_link(&draft, place);

@@ -34,8 +34,6 @@ impl Health {
 
     /// Did a commit fail?
     pub(super) fn failure(&self) -> Option<RecordsError> {
-        self.failed
-            .get()
-            .map(|why| RecordsError::Failed(why.clone()))
+        self.failed.get().map(|why| RecordsError::Failed(why.clone()))
     }
 }

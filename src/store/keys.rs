@@ -200,14 +200,8 @@ mod tests {
     #[test]
     fn parsed_keys_give_back_what_built_them() {
         let fingerprint = [7; 32];
-        assert_eq!(
-            parse_claim_by_time(&claim_by_time(99, &fingerprint)),
-            Some((99, fingerprint))
-        );
-        assert_eq!(
-            parse_active(&active_inbox(company_id(5), InboxId(3))),
-            Some(company_id(5))
-        );
+        assert_eq!(parse_claim_by_time(&claim_by_time(99, &fingerprint)), Some((99, fingerprint)));
+        assert_eq!(parse_active(&active_inbox(company_id(5), InboxId(3))), Some(company_id(5)));
         assert_eq!(parse_active(b"x"), None);
     }
 }

@@ -28,11 +28,7 @@ pub(super) struct Migration {
 }
 
 /// All steps in order.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    to: 1,
-    name: "001_initial",
-    run: m001_initial::run,
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[Migration { to: 1, name: "001_initial", run: m001_initial::run }];
 
 /// Why the layout can't be used.
 #[derive(Debug)]
@@ -63,11 +59,7 @@ pub(super) fn migrate(context: &Context<'_>, migrations: &[Migration]) -> Result
         (migration.run)(context, &mut batch)?;
         batch.insert(keys::SCHEMA, &migration.to.to_be_bytes());
         context.disk.commit(batch, context.disk.marked_commits())?;
-        tracing::info!(
-            name = migration.name,
-            version = migration.to,
-            "store.migrated"
-        );
+        tracing::info!(name = migration.name, version = migration.to, "store.migrated");
     }
     Ok(())
 }
@@ -77,8 +69,6 @@ pub(super) fn version(disk: &Disk) -> Result<Option<u32>, Fault> {
     let Some(bytes) = disk.entry(keys::SCHEMA)? else {
         return Ok(None);
     };
-    let bytes = bytes.as_slice().try_into().map_err(|_| Fault::Incomplete {
-        what: "schema version",
-    })?;
+    let bytes = bytes.as_slice().try_into().map_err(|_| Fault::Incomplete { what: "schema version" })?;
     Ok(Some(u32::from_be_bytes(bytes)))
 }

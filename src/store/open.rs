@@ -34,9 +34,7 @@ const ENGINE_LOCK_PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// Another process has it, or another store of this one.
-    #[error(
-        "the data folder {folder} is in use by another frontdesk process; stop that one, or give this one its own folder"
-    )]
+    #[error("the data folder {folder} is in use by another frontdesk process; stop that one, or give this one its own folder")]
     AlreadyOpen {
         /// Which folder.
         folder: PathBuf,
@@ -52,22 +50,16 @@ pub enum OpenError {
         supported: u32,
     },
     /// The database is broken. Never repaired on the quiet: an operator restores a backup.
-    #[error(
-        "the database is damaged ({step}); stop, keep a copy of the folder, and restore the latest backup"
-    )]
+    #[error("the database is damaged ({step}); stop, keep a copy of the folder, and restore the latest backup")]
     Damaged {
         /// Which step found it; no data.
         step: String,
     },
     /// Not the key it was sealed with.
-    #[error(
-        "the seal key is not the one this database was made with; set the right FRONTDESK_SEAL_KEY, or put the right seal.key back"
-    )]
+    #[error("the seal key is not the one this database was made with; set the right FRONTDESK_SEAL_KEY, or put the right seal.key back")]
     WrongSealKey,
     /// This user may not read or write there.
-    #[error(
-        "this user may not read and write {folder}; the folder must belong to the user that runs frontdesk"
-    )]
+    #[error("this user may not read and write {folder}; the folder must belong to the user that runs frontdesk")]
     Permissions {
         /// Which folder.
         folder: PathBuf,
@@ -90,13 +82,8 @@ impl OpenError {
 
     fn io(folder: &Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| match source.kind() {
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Self::Permissions {
-                folder: folder.to_path_buf(),
-            },
-            _ => Self::Io {
-                folder: folder.to_path_buf(),
-                source,
-            },
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Self::Permissions { folder: folder.to_path_buf() },
+            _ => Self::Io { folder: folder.to_path_buf(), source },
         }
     }
 }
@@ -127,31 +114,38 @@ pub(super) fn open(request: &Request<'_>) -> Result<Opened, OpenError> {
 }
 
 /// Like [`open`], up to the last of these migrations.
-pub(super) fn open_with(
-    request: &Request<'_>,
-    migrations: &[Migration],
-) -> Result<Opened, OpenError> {
+pub(super) fn open_with(request: &Request<'_>, migrations: &[Migration]) -> Result<Opened, OpenError> {
     let data = request.data;
-    folder::prepare(data).map_err(OpenError::io(data))?;
+    folder::make(data).map_err(OpenError::io(data))?;
     let lock = folder::lock(data).map_err(OpenError::io(data))?;
-    let lock = lock.ok_or_else(|| OpenError::AlreadyOpen {
-        folder: data.to_path_buf(),
-    })?;
+    let lock = lock.ok_or_else(|| OpenError::AlreadyOpen { folder: data.to_path_buf() })?;
     let store = folder::store_folder(data);
-    folder::remove_unfinished_snapshots(&store).map_err(OpenError::io(&store))?;
-    let mark = CommitMark::open(&store).map_err(OpenError::io(&store))?;
+    if !store.exists() {
+        create(request, migrations, &lock)?;
+    }
+    open_store(&store, request, migrations, lock)
+}
+
+/// Makes a new database beside its place and moves it there when it is complete: a crash leaves none or a whole one.
+fn create(request: &Request<'_>, migrations: &[Migration], lock: &File) -> Result<(), OpenError> {
+    let failed = || OpenError::io(request.data);
+    let draft = folder::draft_folder(request.data);
+    folder::remove_draft(&draft).map_err(failed())?;
+    folder::make(&draft).map_err(failed())?;
+    let lock = lock.try_clone().map_err(failed())?;
+    drop(open_store(&draft, request, migrations, lock)?);
+    folder::publish(request.data).map_err(failed())
+}
+
+fn open_store(store: &Path, request: &Request<'_>, migrations: &[Migration], lock: File) -> Result<Opened, OpenError> {
+    folder::remove_unfinished_snapshots(store).map_err(OpenError::io(store))?;
+    let mark = CommitMark::open(store).map_err(OpenError::io(store))?;
     if mark.read() > 0 && !store.join("db").exists() {
         return Err(OpenError::damaged("the file store/db is missing"));
     }
-    let db = open_engine(&store, request.cache_bytes)?;
-    let file = sync_new_files(&store).map_err(OpenError::io(&store))?;
-    let disk = Disk::new(DiskParts {
-        db,
-        file,
-        mark,
-        sync: request.sync,
-        lock,
-    });
+    let db = open_engine(store, request.cache_bytes)?;
+    let file = sync_new_files(store).map_err(OpenError::io(store))?;
+    let disk = Disk::new(DiskParts { db, file, mark, sync: request.sync, lock });
     let counters = check(&disk, request.seal, migrations)?;
     Ok(Opened { disk, counters })
 }
@@ -161,29 +155,18 @@ fn open_engine(store: &Path, cache_bytes: u64) -> Result<sled::Db, OpenError> {
     for _ in 0..ENGINE_LOCK_TRIES {
         match try_engine(store, cache_bytes)? {
             Ok(db) => return Ok(db),
-            Err(sled::Error::Io(error)) if holds_lock(&error) => {
-                thread::park_timeout(ENGINE_LOCK_PAUSE)
-            }
+            Err(sled::Error::Io(error)) if holds_lock(&error) => thread::park_timeout(ENGINE_LOCK_PAUSE),
             Err(error) => return Err(engine_error(store, error)),
         }
     }
-    Err(OpenError::AlreadyOpen {
-        folder: store.to_path_buf(),
-    })
+    Err(OpenError::AlreadyOpen { folder: store.to_path_buf() })
 }
 
 fn try_engine(store: &Path, cache_bytes: u64) -> Result<sled::Result<sled::Db>, OpenError> {
-    let config = sled::Config::new()
-        .path(store)
-        .cache_capacity(cache_bytes)
-        .flush_every_ms(Some(HOUSEKEEPING_EVERY_MS));
-    let opening = thread::Builder::new()
-        .name("store-open".to_owned())
-        .spawn(move || config.open());
+    let config = sled::Config::new().path(store).cache_capacity(cache_bytes).flush_every_ms(Some(HOUSEKEEPING_EVERY_MS));
+    let opening = thread::Builder::new().name("store-open".to_owned()).spawn(move || config.open());
     let opening = opening.map_err(OpenError::io(store))?;
-    opening
-        .join()
-        .map_err(|_| OpenError::damaged("the database engine panicked while opening"))
+    opening.join().map_err(|_| OpenError::damaged("the database engine panicked while opening"))
 }
 
 /// The engine gives this refusal no kind of its own.
@@ -199,16 +182,14 @@ fn engine_error(store: &Path, error: sled::Error) -> OpenError {
             }
             _ => OpenError::io(store)(error),
         },
+        sled::Error::Corruption { .. } => OpenError::damaged("the database engine found corrupted data"),
         error => OpenError::damaged(format!("the database engine refused it: {error}")),
     }
 }
 
 /// The engine never syncs its small files and its folder; a new database would not survive a power cut.
 fn sync_new_files(store: &Path) -> std::io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(store.join("db"))?;
+    let file = OpenOptions::new().read(true).write(true).open(store.join("db"))?;
     file.sync_all()?;
     for name in ["conf", commit_mark::FILE_NAME] {
         File::open(store.join(name))?.sync_all()?;
@@ -226,31 +207,22 @@ fn check(disk: &Disk, seal: &Seal, migrations: &[Migration]) -> Result<Counters,
         Some(_) => check_seal(disk, seal)?,
         None => {} // new, or damaged: the migrations tell
     }
-    guarded("migrating", || {
-        Ok(migrations::migrate(&context, migrations))
-    })?
-    .map_err(|error| match error {
+    guarded("migrating", || Ok(migrations::migrate(&context, migrations)))?.map_err(|error| match error {
         SchemaError::Newer { found, supported } => OpenError::Newer { found, supported },
         SchemaError::Missing => OpenError::damaged("the layout version is missing"),
         SchemaError::Fault(fault) => fault.into(),
     })?;
-    let counters = disk
-        .entry(keys::COUNTERS)?
-        .ok_or_else(|| OpenError::damaged("the counters are missing"))?;
+    let counters = disk.entry(keys::COUNTERS)?.ok_or_else(|| OpenError::damaged("the counters are missing"))?;
     let counters: Counters = decode(&counters)?;
     let missing = disk.marked_commits().saturating_sub(counters.commits);
     if missing > 0 {
-        return Err(OpenError::damaged(format!(
-            "the newest {missing} commits are missing"
-        )));
+        return Err(OpenError::damaged(format!("the newest {missing} commits are missing")));
     }
     Ok(counters)
 }
 
 fn check_seal(disk: &Disk, seal: &Seal) -> Result<(), OpenError> {
-    let sealed = disk
-        .entry(keys::SEAL_CHECK)?
-        .ok_or_else(|| OpenError::damaged("the seal check is missing"))?;
+    let sealed = disk.entry(keys::SEAL_CHECK)?.ok_or_else(|| OpenError::damaged("the seal check is missing"))?;
     match seal.open(keys::SEAL_CHECK, &sealed) {
         Ok(_) => Ok(()),
         Err(_) => Err(OpenError::WrongSealKey),

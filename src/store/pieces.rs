@@ -35,17 +35,9 @@ pub(super) struct Pieces {
 
 impl Pieces {
     /// Seals and cuts `plain` for `key`.
-    pub(super) fn of(
-        seal: &Seal,
-        key: &[u8],
-        plain: &[u8],
-        what: &'static str,
-    ) -> Result<Self, Fault> {
+    pub(super) fn of(seal: &Seal, key: &[u8], plain: &[u8], what: &'static str) -> Result<Self, Fault> {
         if plain.len() > VALUE_BYTES {
-            return Err(Fault::TooLarge {
-                what,
-                limit_bytes: VALUE_BYTES,
-            });
+            return Err(Fault::TooLarge { what, limit_bytes: VALUE_BYTES });
         }
         let sealed = seal.seal(key, plain);
         let mut parts = sealed.chunks(PART_BYTES);
@@ -83,27 +75,14 @@ pub(super) fn part_keys(key: &[u8], head: &[u8]) -> impl Iterator<Item = Key> {
 }
 
 /// Joins and opens the value at `key` whose entry is `head`.
-pub(super) fn join(
-    entries: &impl Entries,
-    seal: &Seal,
-    key: &[u8],
-    head: &[u8],
-    step: &'static str,
-) -> Result<Vec<u8>, Fault> {
-    let open = |sealed: &[u8]| {
-        seal.open(key, sealed)
-            .map_err(|source| Fault::Sealed { step, source })
-    };
+pub(super) fn join(entries: &impl Entries, seal: &Seal, key: &[u8], head: &[u8], step: &'static str) -> Result<Vec<u8>, Fault> {
+    let open = |sealed: &[u8]| seal.open(key, sealed).map_err(|source| Fault::Sealed { step, source });
     match head {
         [WHOLE, sealed @ ..] => open(sealed),
         [PARTED, _, _, first @ ..] => {
             let mut sealed = first.to_vec();
             for part in part_keys(key, head) {
-                sealed.extend(
-                    entries
-                        .entry(&part)?
-                        .ok_or(Fault::Incomplete { what: "value" })?,
-                );
+                sealed.extend(entries.entry(&part)?.ok_or(Fault::Incomplete { what: "value" })?);
             }
             open(&sealed)
         }
@@ -112,12 +91,7 @@ pub(super) fn join(
 }
 
 /// The value at `key`, joined and opened.
-pub(super) fn value(
-    entries: &impl Entries,
-    seal: &Seal,
-    key: &[u8],
-    step: &'static str,
-) -> Result<Option<Vec<u8>>, Fault> {
+pub(super) fn value(entries: &impl Entries, seal: &Seal, key: &[u8], step: &'static str) -> Result<Option<Vec<u8>>, Fault> {
     match entries.entry(key)? {
         None => Ok(None),
         Some(head) => join(entries, seal, key, &head, step).map(Some),

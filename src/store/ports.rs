@@ -5,8 +5,7 @@ use chrono::{DateTime, Utc};
 use frontdesk_actors::ids::{CompanyId, SalonId};
 use frontdesk_actors::ports::{Records, RecordsError, SignatureClaim, Vault, VaultOp};
 use frontdesk_actors::records::{
-    Change, CompanyRecord, EventRecord, InboxEntry, InboxId, IntegrationStatus, NewCompany,
-    NewInboxEntry, StoredCompany,
+    Change, CompanyRecord, EventRecord, InboxEntry, InboxId, IntegrationStatus, NewCompany, NewInboxEntry, StoredCompany,
 };
 
 use crate::store::Store;
@@ -29,64 +28,40 @@ impl Records for Store {
     async fn load_active(&self) -> Result<Vec<StoredCompany>, RecordsError> {
         let reader = self.0.reader.clone();
         let reading = tokio::task::spawn_blocking(move || reader.active());
-        reading.await.map_err(|_| {
-            RecordsError::Failed("reading the active companies was interrupted".to_owned())
-        })?
+        reading.await.map_err(|_| RecordsError::Failed("reading the active companies was interrupted".to_owned()))?
     }
 
     async fn company(&self, id: CompanyId) -> Result<Option<StoredCompany>, RecordsError> {
         self.0.reader.company(id)
     }
 
-    async fn company_by_salon(
-        &self,
-        salon: SalonId,
-    ) -> Result<Option<StoredCompany>, RecordsError> {
+    async fn company_by_salon(&self, salon: SalonId) -> Result<Option<StoredCompany>, RecordsError> {
         self.0.reader.company_by_salon(salon)
     }
 
     async fn create_company(&self, new: NewCompany) -> Result<CompanyRecord, RecordsError> {
-        self.submit(2 * LIGHT_BYTES, |draft| apply::create_company(draft, new))
-            .await
+        self.submit(2 * LIGHT_BYTES, |draft| apply::create_company(draft, new)).await
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), RecordsError> {
         let weight = changes.iter().map(weight).sum();
-        self.submit(weight, |draft| apply::commit(draft, changes))
-            .await
+        self.submit(weight, |draft| apply::commit(draft, changes)).await
     }
 
-    async fn events(
-        &self,
-        company: CompanyId,
-        limit: usize,
-    ) -> Result<Vec<EventRecord>, RecordsError> {
+    async fn events(&self, company: CompanyId, limit: usize) -> Result<Vec<EventRecord>, RecordsError> {
         self.0.reader.events(company, limit)
     }
 
     async fn append_inbox(&self, entry: NewInboxEntry) -> Result<InboxId, RecordsError> {
-        self.submit(HEAVY_BYTES, |draft| apply::append_inbox(draft, entry))
-            .await
+        self.submit(HEAVY_BYTES, |draft| apply::append_inbox(draft, entry)).await
     }
 
-    async fn pending_inbox(
-        &self,
-        company: CompanyId,
-        limit: usize,
-    ) -> Result<Vec<InboxEntry>, RecordsError> {
+    async fn pending_inbox(&self, company: CompanyId, limit: usize) -> Result<Vec<InboxEntry>, RecordsError> {
         self.0.reader.pending_inbox(company, limit)
     }
 
-    async fn claim_signature(
-        &self,
-        fingerprint: [u8; 32],
-        salon: SalonId,
-        until: DateTime<Utc>,
-    ) -> Result<SignatureClaim, RecordsError> {
-        self.submit(LIGHT_BYTES, move |draft| {
-            apply::claim_signature(draft, fingerprint, salon, until)
-        })
-        .await
+    async fn claim_signature(&self, fingerprint: [u8; 32], salon: SalonId, until: DateTime<Utc>) -> Result<SignatureClaim, RecordsError> {
+        self.submit(LIGHT_BYTES, move |draft| apply::claim_signature(draft, fingerprint, salon, until)).await
     }
 
     async fn count_by_status(&self) -> Result<Vec<(IntegrationStatus, u64)>, RecordsError> {
@@ -110,49 +85,27 @@ fn weight(change: &Change) -> usize {
 
 #[async_trait]
 impl Vault for Store {
-    fn get(
-        &self,
-        company: CompanyId,
-        table: u8,
-        key: &[u8],
-    ) -> Result<Option<Vec<u8>>, RecordsError> {
+    fn get(&self, company: CompanyId, table: u8, key: &[u8]) -> Result<Option<Vec<u8>>, RecordsError> {
         self.0.reader.vault_value(company, table, key)
     }
 
-    fn scan(
-        &self,
-        company: CompanyId,
-        table: u8,
-        prefix: &[u8],
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RecordsError> {
+    fn scan(&self, company: CompanyId, table: u8, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RecordsError> {
         self.0.reader.vault_pairs(company, table, prefix)
     }
 
-    async fn write(
-        &self,
-        company: CompanyId,
-        operations: Vec<VaultOp>,
-    ) -> Result<(), RecordsError> {
+    async fn write(&self, company: CompanyId, operations: Vec<VaultOp>) -> Result<(), RecordsError> {
         let seal = &self.0.reader.seal;
-        let sealed = operations
-            .into_iter()
-            .map(|operation| sealed(seal, company, operation));
+        let sealed = operations.into_iter().map(|operation| sealed(seal, company, operation));
         let sealed = sealed.collect::<Result<Vec<_>, Fault>>()?;
         let weight = sealed.iter().map(sealed_weight).sum();
         if weight > VAULT_WRITE_BYTES {
-            return Err(Fault::TooLarge {
-                what: "a write to a vault",
-                limit_bytes: VAULT_WRITE_BYTES,
-            }
-            .into());
+            return Err(Fault::TooLarge { what: "a write to a vault", limit_bytes: VAULT_WRITE_BYTES }.into());
         }
-        self.submit(weight, |draft| apply::write_vault(draft, sealed))
-            .await
+        self.submit(weight, |draft| apply::write_vault(draft, sealed)).await
     }
 
     async fn erase(&self, company: CompanyId) -> Result<(), RecordsError> {
-        self.submit(LIGHT_BYTES, move |draft| apply::erase_vault(draft, company))
-            .await
+        self.submit(LIGHT_BYTES, move |draft| apply::erase_vault(draft, company)).await
     }
 }
 
@@ -160,10 +113,7 @@ impl Vault for Store {
 fn sealed(seal: &Seal, company: CompanyId, operation: VaultOp) -> Result<SealedOp, Fault> {
     let place = |table: u8, key: &[u8]| {
         if key.len() > VAULT_KEY_BYTES {
-            return Err(Fault::TooLarge {
-                what: "a vault key",
-                limit_bytes: VAULT_KEY_BYTES,
-            });
+            return Err(Fault::TooLarge { what: "a vault key", limit_bytes: VAULT_KEY_BYTES });
         }
         Ok(keys::vault(company, table, key))
     };

@@ -38,18 +38,14 @@ impl Reader {
         let mut ids: Vec<CompanyId> = Vec::new();
         self.read(|| {
             self.disk.each(keys::ACTIVE, |key, _| {
-                let id = keys::parse_active(key).ok_or(Fault::Incomplete {
-                    what: "activity marker",
-                })?;
+                let id = keys::parse_active(key).ok_or(Fault::Incomplete { what: "activity marker" })?;
                 if ids.last() != Some(&id) {
                     ids.push(id);
                 }
                 Ok(Walk::On)
             })
         })?;
-        ids.into_iter()
-            .filter_map(|id| self.company(id).transpose())
-            .collect()
+        ids.into_iter().filter_map(|id| self.company(id).transpose()).collect()
     }
 
     /// One company with all that belongs to it.
@@ -58,10 +54,7 @@ impl Reader {
     }
 
     /// One company by its salon.
-    pub(super) fn company_by_salon(
-        &self,
-        salon: SalonId,
-    ) -> Result<Option<StoredCompany>, RecordsError> {
+    pub(super) fn company_by_salon(&self, salon: SalonId) -> Result<Option<StoredCompany>, RecordsError> {
         self.read(|| match self.value(&keys::salon(salon))? {
             Some(bytes) => self.stored(parse_company(&bytes)?),
             None => Ok(None),
@@ -69,52 +62,32 @@ impl Reader {
     }
 
     /// Latest events, newest first.
-    pub(super) fn events(
-        &self,
-        company: CompanyId,
-        limit: usize,
-    ) -> Result<Vec<EventRecord>, RecordsError> {
+    pub(super) fn events(&self, company: CompanyId, limit: usize) -> Result<Vec<EventRecord>, RecordsError> {
         let mut rows = Rows::new(limit);
         self.read(|| {
-            self.disk
-                .each_backwards(&keys::events(company), |key, head| {
-                    rows.take(|| self.opened(key, head))
-                })?;
+            self.disk.each_backwards(&keys::events(company), |key, head| rows.take(|| self.opened(key, head)))?;
             Ok(rows.found)
         })
     }
 
     /// Waiting webhooks, oldest first.
-    pub(super) fn pending_inbox(
-        &self,
-        company: CompanyId,
-        limit: usize,
-    ) -> Result<Vec<InboxEntry>, RecordsError> {
+    pub(super) fn pending_inbox(&self, company: CompanyId, limit: usize) -> Result<Vec<InboxEntry>, RecordsError> {
         let mut rows = Rows::new(limit);
         self.read(|| {
-            self.disk.each(&keys::inbox_of(company), |key, head| {
-                rows.take(|| self.opened(key, head))
-            })?;
+            self.disk.each(&keys::inbox_of(company), |key, head| rows.take(|| self.opened(key, head)))?;
             Ok(rows.found)
         })
     }
 
     /// One value of a vault.
-    pub(super) fn vault_value(
-        &self,
-        company: CompanyId,
-        table: u8,
-        key: &[u8],
-    ) -> Result<Option<Vec<u8>>, RecordsError> {
+    pub(super) fn vault_value(&self, company: CompanyId, table: u8, key: &[u8]) -> Result<Option<Vec<u8>>, RecordsError> {
         let key = keys::vault(company, table, key);
         self.health.check()?;
         // One entry is consistent by itself; only a value in parts needs the commits to pause.
         let entry = self.entry(&key)?;
         match entry {
             Some(head) if further_parts(&head) == 0 => {
-                pieces::join(&*self.disk, &self.seal, &key, &head, "reading a vault")
-                    .map(Some)
-                    .map_err(logged)
+                pieces::join(&*self.disk, &self.seal, &key, &head, "reading a vault").map(Some).map_err(logged)
             }
             Some(_) => self.read(|| self.value(&key)),
             None => Ok(None),
@@ -122,21 +95,14 @@ impl Reader {
     }
 
     /// Pairs of a vault's table.
-    pub(super) fn vault_pairs(
-        &self,
-        company: CompanyId,
-        table: u8,
-        prefix: &[u8],
-    ) -> Result<Vec<Pair>, RecordsError> {
+    pub(super) fn vault_pairs(&self, company: CompanyId, table: u8, prefix: &[u8]) -> Result<Vec<Pair>, RecordsError> {
         let mut pairs = Vec::new();
         self.read(|| {
-            self.disk
-                .each(&keys::vault(company, table, prefix), |key, head| {
-                    let value =
-                        pieces::join(&*self.disk, &self.seal, key, head, "reading a vault")?;
-                    pairs.push((key[keys::VAULT_PREFIX_BYTES..].to_vec(), value));
-                    Ok(Walk::On)
-                })?;
+            self.disk.each(&keys::vault(company, table, prefix), |key, head| {
+                let value = pieces::join(&*self.disk, &self.seal, key, head, "reading a vault")?;
+                pairs.push((key[keys::VAULT_PREFIX_BYTES..].to_vec(), value));
+                Ok(Walk::On)
+            })?;
             Ok(pairs)
         })
     }
@@ -175,13 +141,7 @@ impl Reader {
     }
 
     fn opened<T: Stored>(&self, key: &[u8], head: &[u8]) -> Result<T, Fault> {
-        decode(&pieces::join(
-            &*self.disk,
-            &self.seal,
-            key,
-            head,
-            "reading a record",
-        )?)
+        decode(&pieces::join(&*self.disk, &self.seal, key, head, "reading a record")?)
     }
 
     fn stored(&self, id: CompanyId) -> Result<Option<StoredCompany>, Fault> {
@@ -190,11 +150,7 @@ impl Reader {
         };
         let session = self.record(&keys::session(id))?;
         let activation = self.record(&keys::activation(id))?;
-        Ok(Some(StoredCompany {
-            company,
-            session,
-            activation,
-        }))
+        Ok(Some(StoredCompany { company, session, activation }))
     }
 }
 
@@ -217,10 +173,7 @@ struct Rows<T> {
 
 impl<T> Rows<T> {
     fn new(limit: usize) -> Self {
-        Self {
-            found: Vec::new(),
-            limit: limit.min(ROWS_AT_ONCE),
-        }
+        Self { found: Vec::new(), limit: limit.min(ROWS_AT_ONCE) }
     }
 
     fn take(&mut self, row: impl FnOnce() -> Result<T, Fault>) -> Result<Walk, Fault> {

@@ -5,9 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use frontdesk_actors::ids::SalonId;
-use frontdesk_actors::records::{
-    ActivationRecord, CompanyRecord, EventRecord, InboxEntry, LifecycleEvent, SessionRecord,
-};
+use frontdesk_actors::records::{ActivationRecord, CompanyRecord, EventRecord, InboxEntry, LifecycleEvent, SessionRecord};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -41,14 +39,8 @@ pub(super) trait Stored: Serialize + DeserializeOwned {
     /// Reads the fields of `version`, which is at most [`Stored::VERSION`].
     fn read(version: u32, json: &[u8]) -> Result<Self, Fault> {
         match version {
-            1 => serde_json::from_slice(json).map_err(|source| Fault::Unreadable {
-                what: Self::WHAT,
-                source,
-            }),
-            version => Err(Fault::NewerRecord {
-                what: Self::WHAT,
-                version,
-            }),
+            1 => serde_json::from_slice(json).map_err(|source| Fault::Unreadable { what: Self::WHAT, source }),
+            version => Err(Fault::NewerRecord { what: Self::WHAT, version }),
         }
     }
 }
@@ -88,14 +80,8 @@ const VERSION_1: &[u8] = br#"{"version":1,"#;
 
 /// The newest version of the record as JSON.
 pub(super) fn encode<T: Stored>(record: &T) -> Result<Vec<u8>, Fault> {
-    let written = Written {
-        version: T::VERSION,
-        record,
-    };
-    serde_json::to_vec(&written).map_err(|source| Fault::Unreadable {
-        what: T::WHAT,
-        source,
-    })
+    let written = Written { version: T::VERSION, record };
+    serde_json::to_vec(&written).map_err(|source| Fault::Unreadable { what: T::WHAT, source })
 }
 
 /// Reads any version of the record.
@@ -103,19 +89,11 @@ pub(super) fn decode<T: Stored>(json: &[u8]) -> Result<T, Fault> {
     let version = if json.starts_with(VERSION_1) {
         1
     } else {
-        let unreadable = |source| Fault::Unreadable {
-            what: T::WHAT,
-            source,
-        };
-        serde_json::from_slice::<Version>(json)
-            .map_err(unreadable)?
-            .version
+        let unreadable = |source| Fault::Unreadable { what: T::WHAT, source };
+        serde_json::from_slice::<Version>(json).map_err(unreadable)?.version
     };
     if version > T::VERSION {
-        return Err(Fault::NewerRecord {
-            what: T::WHAT,
-            version,
-        });
+        return Err(Fault::NewerRecord { what: T::WHAT, version });
     }
     T::read(version, json)
 }

@@ -42,10 +42,7 @@ impl SealKey {
             64 => hex::decode(text).map_err(|_| SealKeyFormatError)?,
             _ => STANDARD.decode(text).map_err(|_| SealKeyFormatError)?,
         };
-        bytes
-            .try_into()
-            .map(Self::new)
-            .map_err(|_| SealKeyFormatError)
+        bytes.try_into().map(Self::new).map_err(|_| SealKeyFormatError)
     }
 
     /// The key as hexadecimal digits, for its file.
@@ -77,24 +74,14 @@ pub(super) struct Seal(XChaCha20Poly1305);
 
 impl Seal {
     pub(super) fn new(key: &SealKey) -> Self {
-        Self(XChaCha20Poly1305::new(&Key::<XChaCha20Poly1305>::from(
-            *key.0.expose_secret(),
-        )))
+        Self(XChaCha20Poly1305::new(&Key::<XChaCha20Poly1305>::from(*key.0.expose_secret())))
     }
 
     /// Seals `plain` for the place `key`.
     pub(super) fn seal(&self, key: &[u8], plain: &[u8]) -> Vec<u8> {
         let nonce = XNonce::generate();
-        let text = self
-            .0
-            .encrypt(
-                &nonce,
-                Payload {
-                    msg: plain,
-                    aad: key,
-                },
-            )
-            .expect("values are far shorter than the cipher's limit of 256 GiB");
+        let text =
+            self.0.encrypt(&nonce, Payload { msg: plain, aad: key }).expect("values are far shorter than the cipher's limit of 256 GiB");
         let mut sealed = Vec::with_capacity(NONCE_BYTES + text.len());
         sealed.extend_from_slice(&nonce);
         sealed.extend_from_slice(&text);
@@ -105,15 +92,7 @@ impl Seal {
     pub(super) fn open(&self, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>, UnsealError> {
         let (nonce, text) = sealed.split_at_checked(NONCE_BYTES).ok_or(UnsealError)?;
         let nonce = XNonce::try_from(nonce).map_err(|_| UnsealError)?;
-        self.0
-            .decrypt(
-                &nonce,
-                Payload {
-                    msg: text,
-                    aad: key,
-                },
-            )
-            .map_err(|_| UnsealError)
+        self.0.decrypt(&nonce, Payload { msg: text, aad: key }).map_err(|_| UnsealError)
     }
 }
 
@@ -127,10 +106,7 @@ mod tests {
         let sealed = seal.seal(b"place", b"value");
         assert_eq!(seal.open(b"place", &sealed).unwrap(), b"value");
         assert_eq!(seal.open(b"other place", &sealed), Err(UnsealError));
-        assert_eq!(
-            Seal::new(&SealKey::new([2; 32])).open(b"place", &sealed),
-            Err(UnsealError)
-        );
+        assert_eq!(Seal::new(&SealKey::new([2; 32])).open(b"place", &sealed), Err(UnsealError));
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;

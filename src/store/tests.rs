@@ -1,6 +1,8 @@
 //! The store as its users see it: the ports, over real files.
 
 mod contract;
+mod crash;
+mod damage;
 mod group_commit;
 mod opening;
 
@@ -11,8 +13,8 @@ use chrono::{DateTime, TimeZone, Utc};
 use frontdesk_actors::ids::{CompanyId, Phone, SalonId, Secret};
 use frontdesk_actors::ports::{Clock, Records};
 use frontdesk_actors::records::{
-    ActivationRecord, CompanyRecord, Desired, EventKind, EventRecord, LifecycleEvent,
-    MarketplaceUser, NewCompany, NewInboxEntry, SessionRecord,
+    ActivationRecord, CompanyRecord, Desired, EventKind, EventRecord, LifecycleEvent, MarketplaceUser, NewCompany, NewInboxEntry,
+    SessionRecord,
 };
 use frontdesk_actors::view::SessionState;
 use serde_json::json;
@@ -55,10 +57,7 @@ fn new_company(salon: u64) -> NewCompany {
         salon_id: salon_id(salon),
         title: Some("Салон «Ромашка»".to_owned()),
         timezone: None,
-        marketplace_user: MarketplaceUser {
-            id: Some(7),
-            ..MarketplaceUser::default()
-        },
+        marketplace_user: MarketplaceUser { id: Some(7), ..MarketplaceUser::default() },
         registered_at: moment(),
     }
 }
@@ -68,15 +67,7 @@ async fn created(records: &dyn Records, salon: u64) -> CompanyRecord {
 }
 
 fn session(company: CompanyId, desired: Desired) -> SessionRecord {
-    SessionRecord {
-        company_id: company,
-        desired,
-        state: SessionState::Online,
-        reason: None,
-        since: moment(),
-        not_before: None,
-        own: None,
-    }
+    SessionRecord { company_id: company, desired, state: SessionState::Online, reason: None, since: moment(), not_before: None, own: None }
 }
 
 fn activation(company: CompanyId) -> ActivationRecord {
@@ -90,23 +81,11 @@ fn activation(company: CompanyId) -> ActivationRecord {
 }
 
 fn event(company: &CompanyRecord, kind: EventKind) -> EventRecord {
-    EventRecord {
-        company_id: company.company_id,
-        salon_id: company.salon_id,
-        kind,
-        data: json!({ "n": 1 }),
-        at: moment(),
-    }
+    EventRecord { company_id: company.company_id, salon_id: company.salon_id, kind, data: json!({ "n": 1 }), at: moment() }
 }
 
 fn webhook(company: Option<CompanyId>, salon: u64, event: LifecycleEvent) -> NewInboxEntry {
-    NewInboxEntry {
-        company_id: company,
-        salon_id: salon_id(salon),
-        event,
-        received_at: moment(),
-        body: json!({ "salon_id": salon }),
-    }
+    NewInboxEntry { company_id: company, salon_id: salon_id(salon), event, received_at: moment(), body: json!({ "salon_id": salon }) }
 }
 
 fn phone() -> Phone {

@@ -59,14 +59,7 @@ where
 {
     pub(super) fn new(work: F) -> (Box<Self>, oneshot::Receiver<Result<T, RecordsError>>) {
         let (reply, answer) = oneshot::channel();
-        (
-            Box::new(Self {
-                work: Some(work),
-                answer: None,
-                reply,
-            }),
-            answer,
-        )
+        (Box::new(Self { work: Some(work), answer: None, reply }), answer)
     }
 }
 
@@ -124,43 +117,27 @@ impl Writer {
 
     fn serve(&mut self, requests: Vec<Box<dyn Request>>, queue: &mpsc::Receiver<Message>) {
         if let Some(failure) = self.health.failure() {
-            requests
-                .into_iter()
-                .for_each(|request| request.settle(Err(failure.clone())));
+            requests.into_iter().for_each(|request| request.settle(Err(failure.clone())));
             return;
         }
         let began = Instant::now();
         let mut planned = Vec::with_capacity(requests.len());
         let outcome = catch_unwind(AssertUnwindSafe(|| self.commit(requests, &mut planned)));
-        let outcome = outcome.unwrap_or(Err(Fault::Panicked {
-            step: "preparing a commit",
-        }));
+        let outcome = outcome.unwrap_or(Err(Fault::Panicked { step: "preparing a commit" }));
         let requests = planned.len();
         let result = match &outcome {
             Ok(_) => Ok(()),
             Err(fault) => Err(self.fail(fault)),
         };
-        planned
-            .into_iter()
-            .for_each(|request| request.settle(result.clone()));
+        planned.into_iter().for_each(|request| request.settle(result.clone()));
         if let Ok((keys, bytes)) = outcome {
-            let report = CommitReport {
-                took: began.elapsed(),
-                requests,
-                keys,
-                bytes,
-                waiting: queue.len(),
-            };
+            let report = CommitReport { took: began.elapsed(), requests, keys, bytes, waiting: queue.len() };
             self.observer.committed(report);
         }
     }
 
     /// Plans every request and commits them together. Refused ones are answered here, the others are left in `planned`.
-    fn commit(
-        &mut self,
-        requests: Vec<Box<dyn Request>>,
-        planned: &mut Vec<Box<dyn Request>>,
-    ) -> Result<(usize, usize), Fault> {
+    fn commit(&mut self, requests: Vec<Box<dyn Request>>, planned: &mut Vec<Box<dyn Request>>) -> Result<(usize, usize), Fault> {
         let mut group = Group::default();
         let mut counters = self.counters.clone();
         let now = self.clock.now();
@@ -183,8 +160,7 @@ impl Writer {
         }
         counters.commits += 1;
         let size = (group.len(), group.bytes());
-        self.disk
-            .commit(group.into_batch(&counters)?, counters.commits)?;
+        self.disk.commit(group.into_batch(&counters)?, counters.commits)?;
         self.counters = counters.clone();
         self.shown.send_replace(counters);
         Ok(size)

@@ -9,10 +9,7 @@ use crate::store::records::encode;
 
 /// See above.
 pub(super) fn run(context: &Context<'_>, batch: &mut sled::Batch) -> Result<(), Fault> {
-    batch.insert(
-        keys::SEAL_CHECK,
-        context.seal.seal(keys::SEAL_CHECK, SEAL_CHECK_TEXT),
-    );
+    batch.insert(keys::SEAL_CHECK, context.seal.seal(keys::SEAL_CHECK, SEAL_CHECK_TEXT));
     batch.insert(keys::COUNTERS, encode(&Counters::default())?);
     Ok(())
 }

@@ -61,11 +61,7 @@ async fn stall(store: &Store) -> std_mpsc::Sender<()> {
 }
 
 fn put(key: &str, value: &[u8]) -> VaultOp {
-    VaultOp::Put {
-        table: 1,
-        key: key.into(),
-        value: value.to_vec(),
-    }
+    VaultOp::Put { table: 1, key: key.into(), value: value.to_vec() }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,34 +74,19 @@ async fn sixty_four_writers_share_commits_and_each_finds_its_writes() {
         writers.spawn(async move {
             for round in 0..20_u64 {
                 let value = [writer, round].map(u64::to_be_bytes).concat();
-                store
-                    .write(
-                        company_id(writer + 1),
-                        vec![put(&round.to_string(), &value)],
-                    )
-                    .await
-                    .unwrap();
+                store.write(company_id(writer + 1), vec![put(&round.to_string(), &value)]).await.unwrap();
             }
         });
     }
     drop(release);
     writers.join_all().await;
-    let (commits, requests) = (
-        counting.commits.load(Ordering::SeqCst),
-        counting.requests.load(Ordering::SeqCst),
-    );
+    let (commits, requests) = (counting.commits.load(Ordering::SeqCst), counting.requests.load(Ordering::SeqCst));
     assert_eq!(requests, 64 * 20 + 1);
-    assert!(
-        commits < requests / 4,
-        "{commits} commits for {requests} requests"
-    );
+    assert!(commits < requests / 4, "{commits} commits for {requests} requests");
     drop(store);
     let store = open(folder.path());
     for writer in 0..64 {
-        assert_eq!(
-            store.scan(company_id(writer + 1), 1, b"").unwrap().len(),
-            20
-        );
+        assert_eq!(store.scan(company_id(writer + 1), 1, b"").unwrap().len(), 20);
     }
 }
 
@@ -116,20 +97,10 @@ async fn one_salon_registered_by_many_at_once_is_one_company() {
     let mut callers = JoinSet::new();
     for caller in 0..40 {
         let store = store.clone();
-        callers.spawn(async move {
-            store
-                .create_company(new_company(1 + caller % 4))
-                .await
-                .unwrap()
-        });
+        callers.spawn(async move { store.create_company(new_company(1 + caller % 4)).await.unwrap() });
     }
     drop(release);
-    let mut ids: Vec<u64> = callers
-        .join_all()
-        .await
-        .iter()
-        .map(|company| company.company_id.get())
-        .collect();
+    let mut ids: Vec<u64> = callers.join_all().await.iter().map(|company| company.company_id.get()).collect();
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids, [1, 2, 3, 4]);
@@ -143,9 +114,7 @@ async fn a_refused_request_does_not_spoil_the_commit_of_the_others() {
     let mut moved = company.clone();
     moved.salon_id = salon_id(6);
     let release = stall(&store).await;
-    let bad = store.commit(vec![frontdesk_actors::records::Change::PutCompany(
-        Box::new(moved),
-    )]);
+    let bad = store.commit(vec![frontdesk_actors::records::Change::PutCompany(Box::new(moved))]);
     let good = store.create_company(new_company(7));
     let (bad, good, ()) = tokio::join!(bad, good, async { drop(release) });
     assert!(matches!(bad, Err(RecordsError::Failed(_))));
@@ -155,9 +124,7 @@ async fn a_refused_request_does_not_spoil_the_commit_of_the_others() {
 #[tokio::test]
 async fn a_request_that_panics_is_refused_and_the_store_goes_on() {
     let (_folder, store, counting) = observed();
-    let panicked = store
-        .submit::<(), _>(1, |_| panic!("a fault of this test"))
-        .await;
+    let panicked = store.submit::<(), _>(1, |_| panic!("a fault of this test")).await;
     assert!(matches!(panicked, Err(RecordsError::Failed(_))));
     created(&store, 5).await;
     assert_eq!(counting.failures.load(Ordering::SeqCst), 0);
@@ -170,18 +137,11 @@ async fn more_requests_than_may_wait_are_answered_overloaded() {
     let mut callers = JoinSet::new();
     for caller in 0..QUEUE_REQUESTS as u64 + 10 {
         let store = store.clone();
-        callers.spawn(async move {
-            store
-                .write(company_id(caller + 1), vec![put("k", b"v")])
-                .await
-        });
+        callers.spawn(async move { store.write(company_id(caller + 1), vec![put("k", b"v")]).await });
     }
     let mut overloaded = 0;
     while overloaded < 10 {
-        assert_eq!(
-            callers.join_next().await.unwrap().unwrap(),
-            Err(RecordsError::Overloaded)
-        );
+        assert_eq!(callers.join_next().await.unwrap().unwrap(), Err(RecordsError::Overloaded));
         overloaded += 1;
     }
     drop(release);
@@ -194,10 +154,7 @@ async fn more_bytes_than_may_wait_are_answered_overloaded() {
     let (_folder, store, _) = observed();
     let release = stall(&store).await;
     let heavy = (QUEUE_UNITS - 2) * WEIGHT_UNIT_BYTES;
-    let (first, second) = (
-        store.submit(heavy, |_| Ok(())),
-        store.submit(heavy, |_| Ok(())),
-    );
+    let (first, second) = (store.submit(heavy, |_| Ok(())), store.submit(heavy, |_| Ok(())));
     let second = async {
         let answer = second.await;
         drop(release);
@@ -211,38 +168,17 @@ async fn more_bytes_than_may_wait_are_answered_overloaded() {
 async fn after_a_failed_commit_nothing_is_acknowledged_or_shown_any_more() {
     let (folder, store, counting) = observed();
     let company = created(&store, 5).await;
-    store
-        .0
-        .reader
-        .disk
-        .fail_commits
-        .store(true, Ordering::SeqCst);
+    store.0.reader.disk.fail_commits.store(true, Ordering::SeqCst);
     let failed = store.create_company(new_company(6)).await;
     assert!(matches!(failed, Err(RecordsError::Failed(_))));
-    store
-        .0
-        .reader
-        .disk
-        .fail_commits
-        .store(false, Ordering::SeqCst);
+    store.0.reader.disk.fail_commits.store(false, Ordering::SeqCst);
     assert_eq!(store.create_company(new_company(7)).await, failed);
-    assert_eq!(
-        store.company(company.company_id).await.unwrap_err(),
-        failed.clone().unwrap_err()
-    );
+    assert_eq!(store.company(company.company_id).await.unwrap_err(), failed.clone().unwrap_err());
     assert_eq!(counting.failures.load(Ordering::SeqCst), 1);
     store.close().await;
     drop(store);
     let store = open(folder.path());
-    assert_eq!(
-        store
-            .company(company.company_id)
-            .await
-            .unwrap()
-            .unwrap()
-            .company,
-        company
-    );
+    assert_eq!(store.company(company.company_id).await.unwrap().unwrap().company, company);
     assert_eq!(created(&store, 8).await.company_id, company_id(2));
 }
 

@@ -2,14 +2,14 @@
 
 use askama::Template;
 use chrono::{DateTime, Utc};
-use frontdesk_actors::view::{ActivationView, CompanyView, NextStep, SessionState};
+use frontdesk_actors::view::{ActivationView, CompanyView, NextStep, SessionState, SessionView, StateReason};
 use serde_json::json;
 
 use super::words::{self, Text, Words};
 use super::{HOME, Language, LanguageLinks, YCLIENTS, qr};
 
 /// A salon's name longer than this is cut: it is a caption, and it is whatever somebody typed.
-const MAX_TITLE_CHARS: usize = 120;
+const MAX_TITLE_CHARS: usize = 80;
 
 /// Everything the template shows; it decides nothing.
 #[derive(Template)]
@@ -66,7 +66,7 @@ impl Shows {
         let running = matches!(view.activation, ActivationView::Activating | ActivationView::Retrying { .. });
         Self {
             done: view.connected() && view.activation == ActivationView::Active,
-            qr: session.state == SessionState::AwaitingScan,
+            qr: awaits_qr(session),
             code: session.state == SessionState::AwaitingCode,
             start_over: session.action == Some(NextStep::StartOver),
             activation: running || refused,
@@ -79,6 +79,7 @@ impl Shows {
 pub(super) fn render(language: Language, token: &str, view: &CompanyView, now: DateTime<Utc>) -> String {
     let words = words::of(language);
     let session = &view.session;
+    let waking = is_waking(session);
     let live = |expires_at| expires_at > now;
     let pairing = session.pairing.as_ref().filter(|pairing| live(pairing.expires_at));
     let page = Page {
@@ -91,9 +92,9 @@ pub(super) fn render(language: Language, token: &str, view: &CompanyView, now: D
         session_id: view.session_id().to_string(),
         title: view.title.as_deref().map(caption).filter(|title| !title.is_empty()),
         steps: steps(words, view),
-        state: (words.state)(session.state),
-        reason: session.reason.map_or("", words.reason),
-        action: session.action.map_or("", words.action),
+        state: (words.state)(if waking { SessionState::Connecting } else { session.state }),
+        reason: session.reason.filter(|_| !waking).map_or("", words.reason),
+        action: session.action.filter(|_| !waking).map_or("", words.action),
         qr: session.qr.as_ref().filter(|qr| live(qr.expires_at)).map(|code| qr::svg_data_url(code.text.expose())),
         pairing: pairing.map_or_else(PairingWords::default, |pairing| PairingWords {
             code: pairing.code.expose().to_owned(),
@@ -106,6 +107,18 @@ pub(super) fn render(language: Language, token: &str, view: &CompanyView, now: D
         script_words: words::for_script(words),
     };
     page.render().expect("a template over strings cannot fail")
+}
+
+/// At rest for no other reason than that nobody looked: this visit starts it, so the page doesn't call it stopped.
+fn is_waking(session: &SessionView) -> bool {
+    let untouched = matches!(session.reason, None | Some(StateReason::OwnerLeft));
+    session.state == SessionState::Idle && session.own.is_none() && untouched
+}
+
+/// A code is there or on its way.
+fn awaits_qr(session: &SessionView) -> bool {
+    let dialling = session.state == SessionState::Connecting && session.own.is_none();
+    session.state == SessionState::AwaitingScan || dialling || is_waking(session)
 }
 
 /// Names are shown as typed, but without control characters and marks that turn the direction of what follows.
@@ -176,7 +189,7 @@ fn initial(view: &CompanyView, now: DateTime<Utc>) -> String {
         },
         "qrLeftMs": session.qr.as_ref().map(|qr| left(qr.expires_at)),
         "codeLeftMs": session.pairing.as_ref().map(|pairing| left(pairing.expires_at)),
-        "linked": session.own.is_some(),
+        "linked": session.own.is_some() && session.state != SessionState::LoggedOut,
         "activation": { "status": status, "nextAttemptAt": next_attempt_at },
     })
     .to_string()

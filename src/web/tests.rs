@@ -77,7 +77,7 @@ fn long_names_are_cut_and_marks_that_turn_the_page_around_are_dropped() {
     let mut view = view(SessionState::Idle);
     view.title = Some("щ".repeat(10_000));
     let html = page(&view);
-    assert!(html.contains(&format!("<bdi>{}…</bdi>", "щ".repeat(120))) && !html.contains(&"щ".repeat(121)));
+    assert!(html.contains(&format!("<bdi>{}…</bdi>", "щ".repeat(80))) && !html.contains(&"щ".repeat(81)));
     view.title = Some(" 💇‍♀️ \u{202e}evil\u{2066}\u{7} שלום ".to_owned());
     assert!(page(&view).contains("<bdi>💇‍♀️ evil שלום</bdi>"));
     view.title = Some(" \u{202e} ".to_owned());
@@ -89,7 +89,9 @@ fn every_state_reason_and_next_step_is_on_the_page_in_words() {
     for language in Language::ALL {
         let words = words::of(language);
         for state in SessionState::ALL {
-            let html = onboarding::render(language, "token", &view(state), now());
+            let mut view = view(state);
+            view.session.reason = Some(StateReason::Stopped);
+            let html = onboarding::render(language, "token", &view, now());
             assert!(html.contains(&escaped((words.state)(state).title)), "{state:?}");
         }
         for reason in REASONS {
@@ -98,7 +100,7 @@ fn every_state_reason_and_next_step_is_on_the_page_in_words() {
             assert!(onboarding::render(language, "token", &view, now()).contains(&escaped((words.reason)(reason))), "{reason:?}");
         }
         for action in ACTIONS {
-            let mut view = view(SessionState::Idle);
+            let mut view = view(SessionState::Parked);
             view.session.action = Some(action);
             assert!(onboarding::render(language, "token", &view, now()).contains(&escaped((words.action)(action))), "{action:?}");
         }
@@ -118,6 +120,19 @@ fn the_first_sight_shows_the_code_that_is_valid_and_no_other() {
     }
     let html = page(&scan);
     assert!(!html.contains("data:image") && visible(&html, "qr-wait") && !visible(&html, "qr-image"));
+}
+
+#[test]
+fn a_session_that_only_waited_for_this_visit_is_not_called_stopped() {
+    for reason in [None, Some(StateReason::OwnerLeft)] {
+        let mut idle = view(SessionState::Idle);
+        (idle.session.reason, idle.session.action) = (reason, Some(NextStep::RequestQr));
+        let html = page(&idle);
+        assert!(html.contains("Connecting to WhatsApp") && !visible(&html, "state-action") && visible(&html, "qr-wait"));
+    }
+    let mut exhausted = view(SessionState::Idle);
+    exhausted.session.reason = Some(StateReason::QrExhausted);
+    assert!(!visible(&page(&exhausted), "qr"));
 }
 
 #[test]

@@ -103,6 +103,7 @@ pub(super) struct Live {
     pub(super) token_bad: Text,
     pub(super) seconds: &'static str,
     pub(super) minutes: &'static str,
+    pub(super) hours: &'static str,
 }
 
 /// Words for where the activation stands, by the status on the wire.

@@ -196,3 +196,6 @@ fn seconds_left(moment: DateTime<Utc>, now: DateTime<Utc>) -> Option<u64> {
     let milliseconds = u64::try_from((moment - now).num_milliseconds()).ok().filter(|&left| left > 0)?;
     Some(milliseconds.div_ceil(1000))
 }
+
+#[cfg(test)]
+mod tests;

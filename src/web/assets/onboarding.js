@@ -12,6 +12,8 @@ const $ = (id) => document.getElementById(id);
 /** Between two questions to the status API: when looked at, and in a hidden tab. */
 const POLL_MS = 2000;
 const POLL_HIDDEN_MS = 15000;
+/** A session that was at rest has this long to start before the page says so and offers the button. */
+const WAKING_MS = 6000;
 /** A socket gets this long before the page asks over HTTP. */
 const POLL_AFTER_MS = 3000;
 
@@ -20,18 +22,20 @@ const since = (leftMs) => (leftMs > 0 ? performance.now() + leftMs : 0);
 const drift = Date.parse(initial.now) - Date.now();
 
 const model = {
-  ...initial.state,
+  ...initial.state, stateAt: performance.now(),
   qr: $("qr-image").getAttribute("src"), qrEnds: since(initial.qrLeftMs),
   code: $("code-text").textContent, codePhone: $("code-phone").textContent, codeEnds: since(initial.codeLeftMs),
   phone: $("done-phone").textContent, linked: initial.linked,
   activation: initial.activation,
   live: undefined, refused: "",
 };
+let woke = false;
 
 /* ---- what the server says ------------------------------------------------------------------------------------------- */
 
 const events = {
   "session-state"({ state, reason, action, retryAt }) {
+    if (state !== model.state) model.stateAt = performance.now();
     Object.assign(model, { state, reason, action, retryAt });
     if (state === "Pairing" || state === "Online") model.linked = true;
     if (state === "LoggedOut") model.linked = false;
@@ -103,8 +107,11 @@ async function learn(body) {
   if (body.connected) events["whatsapp-connected"]({ phone: body.phoneNumber ?? "" });
   if (body.activation?.status) events.activation(body.activation);
   render();
-  const wanted = model.state === "AwaitingScan" || (model.state === "Connecting" && !model.linked);
-  if (wanted && !(model.qrEnds > performance.now())) await fetchQr();
+  // Asking for a code also starts the session, as an open socket would. Codes that ran out are the owner's to ask for again.
+  const wanted = model.state === "AwaitingScan" || (!model.linked && model.state === "Connecting") || untouched();
+  if (!wanted || model.qrEnds > performance.now()) return;
+  const { code } = await fetchQr();
+  if (code === "NOT_ALLOWED") failure.textContent = words.failures[code];
 }
 
 async function fetchQr() {
@@ -163,10 +170,10 @@ $("pair-form").onsubmit = (event) => {
 };
 
 $("activate").onclick = (event) =>
-  act(event.currentTarget, $("activation-text"), async () => {
+  act(event.currentTarget, failure, async () => {
     const headers = { "content-type": "application/json" };
     const { status, body } = await ask("/marketplace/activate", { method: "POST", headers, body: JSON.stringify({ token }) });
-    if (status === 200) render();
+    if (status === 200 && body.activation) hear("activation", body.activation);
     return { success: status === 200, code: body.code };
   });
 
@@ -200,19 +207,30 @@ function show(id, visible) {
   $(id).hidden = !visible;
 }
 
+/** At rest only because nobody looked: this visit starts it. */
+const untouched = () => model.state === "Idle" && !model.linked && (!model.reason || model.reason === "owner_left");
+const waking = () => untouched() && performance.now() - model.stateAt < WAKING_MS;
+
+/** The picture to show: while a session wakes up it isn't called stopped. */
+function picture() {
+  woke = !waking();
+  if (woke) return model;
+  return { ...model, state: "Connecting", reason: null, action: null };
+}
+
 function render() {
   if (model.refused) return renderRefused();
-  const { state, reason, action, linked, activation } = model;
+  const { state, reason, action, linked, activation } = picture();
   const done = state === "Online" && activation.status === "active";
   const over = action === "start_over";
-  const unlinked = ["Idle", "Connecting", "AwaitingScan", "LoggedOut"].includes(state) && !linked && !over;
+  const unlinked = ["Idle", "Connecting", "AwaitingScan", "AwaitingPasskey", "LoggedOut"].includes(state) && !linked && !over;
   renderSteps(state, done, linked);
   show("status", !done);
   put("state-title", words.states[state].title);
   put("state-text", words.states[state].text);
   put("state-reason", words.reasons[reason] ?? "");
   put("state-action", words.actions[action] ?? "");
-  show("qr", state === "AwaitingScan");
+  show("qr", state === "AwaitingScan" || (state === "Connecting" && !linked));
   show("code", state === "AwaitingCode");
   show("cancel-code", true);
   show("pair", unlinked);
@@ -267,10 +285,10 @@ function renderRefused() {
 }
 
 function span(ms) {
-  const seconds = Math.max(1, Math.ceil(ms / 1000));
-  return seconds < 100
-    ? words.live.seconds.replace("{n}", seconds)
-    : words.live.minutes.replace("{n}", Math.ceil(seconds / 60));
+  const seconds = Math.max(1, Math.ceil(ms / 1000)), minutes = Math.ceil(seconds / 60);
+  if (seconds < 100) return words.live.seconds.replace("{n}", seconds);
+  if (minutes < 100) return words.live.minutes.replace("{n}", minutes);
+  return words.live.hours.replace("{n}", Math.ceil(minutes / 60));
 }
 
 const until = (moment) => (moment ? Date.parse(moment) - drift - Date.now() : 0);
@@ -280,6 +298,7 @@ const codeTimer = (ends, left) => (ends ? (left > 0 ? timed(words.live.codeLeft,
 /** Everything that changes by the mere passing of time. */
 function tick() {
   if (model.refused) return;
+  if (!woke && !waking()) return render();
   const qrLeft = model.qrEnds - performance.now();
   const fresh = Boolean(model.qr) && qrLeft > 0;
   if (fresh && $("qr-image").src !== model.qr) $("qr-image").src = model.qr;

@@ -104,6 +104,7 @@ pub(super) static WORDS: Words = Words {
         },
         seconds: "{n} s",
         minutes: "{n} min",
+        hours: "{n} h",
     },
     activation: ActivationWords {
         waiting: "Begins as soon as WhatsApp is connected.",
@@ -136,7 +137,7 @@ fn state(state: SessionState) -> Text {
     let (title, text) = match state {
         SessionState::Idle => ("Not started", "Ask for a code to begin."),
         SessionState::Connecting => ("Connecting to WhatsApp", "This usually takes a few seconds."),
-        SessionState::AwaitingScan => ("Scan the QR code", "The code changes by itself: scan the one on the screen."),
+        SessionState::AwaitingScan => ("Scan the QR code", "Point the camera at it from WhatsApp on the salon's phone."),
         SessionState::AwaitingCode => ("Type the code on the phone", "WhatsApp on the phone asks for a code of eight characters."),
         SessionState::AwaitingPasskey => {
             ("Confirm on the phone", "WhatsApp asks to confirm the login with a passkey. Unlock the phone and follow its hint.")
@@ -178,11 +179,11 @@ fn reason(reason: StateReason) -> &'static str {
 
 fn action(action: NextStep) -> &'static str {
     match action {
-        NextStep::ScanQr => "Scan the code with the phone.",
-        NextStep::EnterCode => "Type the code on the phone.",
+        NextStep::ScanQr => "The code changes by itself: scan the one on the screen.",
+        NextStep::EnterCode => "The hyphen need not be typed.",
         NextStep::RequestQr => "Press “Show a new QR code”.",
-        NextStep::UsePairingCode => "The QR code could not be scanned several times. Try connecting with the phone number.",
-        NextStep::Wait => "There is nothing to do.",
+        NextStep::UsePairingCode => "If the QR code doesn't work out, connect with the phone number: the form is below.",
+        NextStep::Wait => "There is nothing to do here.",
         NextStep::Reconnect => "Press “Connect here” to take the connection back.",
         NextStep::StartOver => "Go back to YClients and press “Connect” again.",
         NextStep::ContactSupport => "Write to the integration's support through its page in the YClients marketplace.",

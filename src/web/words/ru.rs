@@ -104,6 +104,7 @@ pub(super) static WORDS: Words = Words {
         },
         seconds: "{n} с",
         minutes: "{n} мин",
+        hours: "{n} ч",
     },
     activation: ActivationWords {
         waiting: "Начнётся сразу после подключения WhatsApp.",
@@ -136,7 +137,7 @@ fn state(state: SessionState) -> Text {
     let (title, text) = match state {
         SessionState::Idle => ("Подключение не запущено", "Запросите код, чтобы начать."),
         SessionState::Connecting => ("Соединяемся с WhatsApp", "Обычно это занимает несколько секунд."),
-        SessionState::AwaitingScan => ("Отсканируйте QR-код", "Код меняется сам — сканируйте тот, что на экране."),
+        SessionState::AwaitingScan => ("Отсканируйте QR-код", "Наведите на него камеру из WhatsApp на телефоне салона."),
         SessionState::AwaitingCode => ("Введите код на телефоне", "WhatsApp на телефоне попросит код из восьми знаков."),
         SessionState::AwaitingPasskey => {
             ("Подтвердите вход на телефоне", "WhatsApp просит подтвердить вход ключом доступа. Разблокируйте телефон и следуйте его подсказке.")
@@ -178,11 +179,11 @@ fn reason(reason: StateReason) -> &'static str {
 
 fn action(action: NextStep) -> &'static str {
     match action {
-        NextStep::ScanQr => "Отсканируйте код телефоном.",
-        NextStep::EnterCode => "Введите код на телефоне.",
+        NextStep::ScanQr => "Код меняется сам: сканируйте тот, что на экране.",
+        NextStep::EnterCode => "Дефис вводить не нужно.",
         NextStep::RequestQr => "Нажмите «Показать новый QR-код».",
-        NextStep::UsePairingCode => "QR-код не удалось отсканировать уже несколько раз. Попробуйте подключиться по номеру телефона.",
-        NextStep::Wait => "Делать ничего не нужно.",
+        NextStep::UsePairingCode => "Если с QR-кодом не выходит, подключитесь по номеру телефона: форма ниже.",
+        NextStep::Wait => "Здесь ничего делать не нужно.",
         NextStep::Reconnect => "Нажмите «Подключить здесь», чтобы вернуть связь.",
         NextStep::StartOver => "Вернитесь в YClients и нажмите «Подключить» ещё раз.",
         NextStep::ContactSupport => "Напишите в поддержку интеграции через её страницу в маркетплейсе YClients.",

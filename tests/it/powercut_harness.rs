@@ -26,16 +26,12 @@ const SEED: &str = "HARNESS_SEED";
 
 #[test]
 fn a_synced_writer_loses_nothing_when_unsynced_bytes_vanish() {
-    Trial::new(Writeback::Strict, true)
-        .rounds(20)
-        .expect("nothing acknowledged is lost");
+    Trial::new(Writeback::Strict, true).rounds(20).expect("nothing acknowledged is lost");
 }
 
 #[test]
 fn a_synced_writer_loses_nothing_when_writes_are_reordered_and_torn() {
-    Trial::new(Writeback::Reorder, true)
-        .rounds(40)
-        .expect("nothing acknowledged is lost");
+    Trial::new(Writeback::Reorder, true).rounds(40).expect("nothing acknowledged is lost");
 }
 
 #[test]
@@ -49,9 +45,7 @@ fn a_writer_that_never_syncs_is_caught_when_writes_are_reordered_and_torn() {
 }
 
 fn assert_caught(writeback: Writeback) {
-    let caught = Trial::new(writeback, false)
-        .rounds(30)
-        .expect_err("a writer without syncs loses something within 30 cuts");
+    let caught = Trial::new(writeback, false).rounds(30).expect_err("a writer without syncs loses something within 30 cuts");
     eprintln!("caught: {caught}");
 }
 
@@ -68,24 +62,15 @@ type Acked = HashMap<u64, u64>;
 
 impl Trial {
     fn new(writeback: Writeback, sync: bool) -> Self {
-        let seed = environment(SEED).map_or_else(rand::random, |text| {
-            text.parse().expect("a seed is a number")
-        });
+        let seed = environment(SEED).map_or_else(rand::random, |text| text.parse().expect("a seed is a number"));
         eprintln!("{writeback:?}, sync {sync}: {SEED}={seed}");
-        Self {
-            folder: tempfile::tempdir().expect("a temporary folder"),
-            writeback,
-            sync,
-            seed,
-        }
+        Self { folder: tempfile::tempdir().expect("a temporary folder"), writeback, sync, seed }
     }
 
     fn rounds(&self, count: u64) -> Result<(), String> {
         let mut kept = Acked::new();
         for round in 0..count {
-            kept = self
-                .round(round, kept)
-                .map_err(|error| format!("round {round}: {error}"))?;
+            kept = self.round(round, kept).map_err(|error| format!("round {round}: {error}"))?;
         }
         Ok(())
     }
@@ -94,37 +79,24 @@ impl Trial {
     fn round(&self, round: u64, mut acked: Acked) -> Result<Acked, String> {
         let mut rng = StdRng::seed_from_u64(self.seed ^ round);
         let data_dir = self.folder.path().join("data");
-        let power =
-            PowerCut::new(&data_dir, self.writeback, rng.random()).expect("a folder to cut");
+        let power = PowerCut::new(&data_dir, self.writeback, rng.random()).expect("a folder to cut");
 
         let mut child = start(&data_dir, &power, self.sync);
         let acks = acks_of(child.stdout.take().expect("stdout is piped"));
         // The first word only says that the child runs; every fifth cut falls into the opening of the database.
-        let wanted = if round.is_multiple_of(5) {
-            1
-        } else {
-            rng.random_range(2..1500)
-        };
-        collect(
-            &acks,
-            &mut acked,
-            wanted,
-            Duration::from_micros(rng.random_range(0..60_000)),
-        );
+        let wanted = if round.is_multiple_of(5) { 1 } else { rng.random_range(2..1500) };
+        collect(&acks, &mut acked, wanted, Duration::from_micros(rng.random_range(0..60_000)));
         child.kill().expect("the child is ours to kill");
         child.wait().expect("a killed child ends");
         // What was said before the end counts, even if nobody had read it yet.
-        acks.iter()
-            .for_each(|(writer, step)| note(&mut acked, writer, step));
+        acks.iter().for_each(|(writer, step)| note(&mut acked, writer, step));
 
         let survivor = power.cut().expect("the survivor takes the folder's place");
         let kept = self.steps_in(&survivor)?;
         for (writer, acked) in &acked {
             let kept = kept.get(writer).copied().unwrap_or(0);
             if kept < *acked {
-                return Err(format!(
-                    "writer {writer} was told {acked} steps, {kept} are left"
-                ));
+                return Err(format!("writer {writer} was told {acked} steps, {kept} are left"));
             }
         }
         Ok(kept)
@@ -137,11 +109,7 @@ impl Trial {
             fs::remove_dir_all(&copy).expect("the last copy can go");
         }
         copy_tree(survivor, &copy).expect("the survivor can be copied");
-        if copy.join(STORE).exists() {
-            count_steps(&copy.join(STORE))
-        } else {
-            Ok(Acked::new())
-        }
+        if copy.join(STORE).exists() { count_steps(&copy.join(STORE)) } else { Ok(Acked::new()) }
     }
 }
 
@@ -184,25 +152,15 @@ fn acks_of(stdout: ChildStdout) -> Receiver<(u64, u64)> {
 /// Opens a database and counts each writer's steps, every one of which must be whole.
 fn count_steps(store: &Path) -> Result<Acked, String> {
     let opened = catch_unwind(AssertUnwindSafe(|| sled::open(store)));
-    let db = opened
-        .map_err(|_| "unopenable: panic in sled::open".to_owned())?
-        .map_err(|error| format!("unopenable: {error}"))?;
+    let db = opened.map_err(|_| "unopenable: panic in sled::open".to_owned())?.map_err(|error| format!("unopenable: {error}"))?;
     let mut steps = Acked::new();
     for writer in 0..WRITERS {
-        let newest = db
-            .get(newest_key(writer))
-            .map_err(|error| error.to_string())?;
-        let newest = newest.map_or(0, |bytes| {
-            u64::from_be_bytes(bytes.as_ref().try_into().expect("8 bytes"))
-        });
+        let newest = db.get(newest_key(writer)).map_err(|error| error.to_string())?;
+        let newest = newest.map_or(0, |bytes| u64::from_be_bytes(bytes.as_ref().try_into().expect("8 bytes")));
         for step in 1..=newest {
-            let value = db
-                .get(step_key(writer, step))
-                .map_err(|error| error.to_string())?;
+            let value = db.get(step_key(writer, step)).map_err(|error| error.to_string())?;
             if value.is_none_or(|value| value != step_value(writer, step)) {
-                return Err(format!(
-                    "writer {writer}: step {step} of {newest} is missing or wrong"
-                ));
+                return Err(format!("writer {writer}: step {step} of {newest} is missing or wrong"));
             }
         }
         steps.insert(writer, newest);
@@ -226,21 +184,12 @@ fn start(data_dir: &Path, power: &PowerCut, sync: bool) -> Child {
     let program = std::env::current_exe().expect("the test binary knows itself");
     let mut command = Command::new(program);
     command.args(["--exact", LIFE, "--nocapture", "--test-threads=1"]);
-    command
-        .env(FOLDER, data_dir)
-        .env(SYNC, if sync { "1" } else { "0" })
-        .envs(power.env());
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit());
+    command.env(FOLDER, data_dir).env(SYNC, if sync { "1" } else { "0" }).envs(power.env());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     command.spawn().expect("the test binary starts again")
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the harness talks to its own child process, not the server's configuration"
-)]
+#[expect(clippy::disallowed_methods, reason = "the harness talks to its own child process, not the server's configuration")]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -264,14 +213,11 @@ fn life_of_a_writer_beneath_the_library() {
         create_whole(&folder);
     }
     let db = sled::open(folder.join(STORE)).expect("the database opens");
-    let file =
-        File::open(folder.join(STORE).join("db")).expect("sled keeps its data in the file db");
+    let file = File::open(folder.join(STORE).join("db")).expect("sled keeps its data in the file db");
     let (send, steps) = mpsc::sync_channel::<Step>(64);
     for writer in 0..WRITERS {
         let begun = db.get(newest_key(writer)).expect("readable");
-        let begun = begun.map_or(0, |bytes| {
-            u64::from_be_bytes(bytes.as_ref().try_into().expect("8 bytes"))
-        });
+        let begun = begun.map_or(0, |bytes| u64::from_be_bytes(bytes.as_ref().try_into().expect("8 bytes")));
         let send = send.clone();
         thread::spawn(move || ask_for_steps(writer, begun, &send));
     }
@@ -296,9 +242,7 @@ fn create_whole(folder: &Path) {
     db.flush().expect("the log is written");
     drop(db);
     for entry in fs::read_dir(&unfinished).expect("readable") {
-        File::open(entry.expect("readable").path())
-            .and_then(|file| file.sync_all())
-            .expect("synced");
+        File::open(entry.expect("readable").path()).and_then(|file| file.sync_all()).expect("synced");
     }
     fs::rename(&unfinished, folder.join(STORE)).expect("renamed");
 }

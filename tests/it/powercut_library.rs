@@ -36,10 +36,7 @@ fn only_what_was_synced_survives_each_kind_of_file_operation() {
     assert_eq!(text("folder/inside"), "kept");
     assert!(!left.join("removed").exists());
     assert!(!left.join("removed-folder").exists());
-    let mode = fs::metadata(left.join("secret"))
-        .expect("it survived")
-        .permissions()
-        .mode();
+    let mode = fs::metadata(left.join("secret")).expect("it survived").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
@@ -48,16 +45,9 @@ fn live_and_be_killed(data_dir: &Path, power: &PowerCut) {
     let mut command = Command::new(program);
     command.args(["--exact", LIFE, "--nocapture", "--test-threads=1"]);
     command.env(FOLDER, data_dir).envs(power.env());
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the test binary starts again");
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the test binary starts again");
     let stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
-    let done = stdout
-        .lines()
-        .map_while(Result::ok)
-        .any(|line| line == "done");
+    let done = stdout.lines().map_while(Result::ok).any(|line| line == "done");
     child.kill().expect("the child is ours to kill");
     child.wait().expect("a killed child ends");
     assert!(done, "the child did all it had to");
@@ -66,10 +56,7 @@ fn live_and_be_killed(data_dir: &Path, power: &PowerCut) {
 /// Not a test of its own: the other test starts this binary again with only this one, and kills it.
 #[test]
 fn life_of_a_process_that_touches_files() {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "set by the test that starts this process"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "set by the test that starts this process")]
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else {
         return;
     };
@@ -77,9 +64,7 @@ fn life_of_a_process_that_touches_files() {
     rename_and_resize(&folder);
     make_and_remove_names(&folder);
     println!("\ndone");
-    std::io::stdin()
-        .read_to_end(&mut Vec::new())
-        .expect("held until killed");
+    std::io::stdin().read_to_end(&mut Vec::new()).expect("held until killed");
 }
 
 fn synced(path: &Path, text: &str) -> File {
@@ -103,9 +88,7 @@ fn write_in_every_way(folder: &Path) {
 
     let path = folder.join("synced-by-another-descriptor");
     fs::write(&path, "kept").expect("written");
-    File::open(&path)
-        .and_then(|file| file.sync_data())
-        .expect("synced");
+    File::open(&path).and_then(|file| file.sync_data()).expect("synced");
 }
 
 fn rename_and_resize(folder: &Path) {
@@ -128,10 +111,7 @@ fn rename_and_resize(folder: &Path) {
 
 fn make_and_remove_names(folder: &Path) {
     fs::copy(folder.join("appended"), folder.join("copied")).expect("copied");
-    let copied = OpenOptions::new()
-        .write(true)
-        .open(folder.join("copied"))
-        .expect("opened");
+    let copied = OpenOptions::new().write(true).open(folder.join("copied")).expect("opened");
     copied.set_len(4).expect("resized");
     copied.sync_all().expect("synced");
 
@@ -149,8 +129,6 @@ fn make_and_remove_names(folder: &Path) {
     fs::remove_dir_all(folder.join("removed-folder")).expect("removed");
 
     let secret = File::create(folder.join("secret")).expect("created");
-    secret
-        .set_permissions(Permissions::from_mode(0o600))
-        .expect("closed to others");
+    secret.set_permissions(Permissions::from_mode(0o600)).expect("closed to others");
     secret.sync_all().expect("synced");
 }

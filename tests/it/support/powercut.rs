@@ -42,13 +42,7 @@ impl PowerCut {
         if loaded.exists() {
             fs::remove_file(&loaded)?;
         }
-        Ok(Self {
-            data_dir,
-            shadow,
-            loaded,
-            writeback,
-            seed,
-        })
+        Ok(Self { data_dir, shadow, loaded, writeback, seed })
     }
 
     /// Environment of the child that works on the folder. Only that child may write there.
@@ -72,10 +66,7 @@ impl PowerCut {
     /// # Panics
     /// When the child never loaded the library: the test would prove nothing.
     pub fn cut(self) -> io::Result<PathBuf> {
-        assert!(
-            self.loaded.exists(),
-            "the child ran without the power-cut library"
-        );
+        assert!(self.loaded.exists(), "the child ran without the power-cut library");
         fs::remove_file(&self.loaded)?;
         remove_tree(&self.data_dir)?;
         fs::rename(&self.shadow, &self.data_dir)?;
@@ -99,10 +90,7 @@ fn remove_tree(dir: &Path) -> io::Result<()> {
 /// Copies a folder with all that is in it; `to` must not exist yet.
 pub fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir(to)?;
-    fs::set_permissions(
-        to,
-        fs::Permissions::from_mode(fs::metadata(from)?.permissions().mode()),
-    )?;
+    fs::set_permissions(to, fs::Permissions::from_mode(fs::metadata(from)?.permissions().mode()))?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
@@ -132,29 +120,11 @@ fn shim() -> PathBuf {
 
 fn compile(output: &Path) -> io::Result<()> {
     let mut compiler = Command::new("cc")
-        .args([
-            "-std=gnu11",
-            "-shared",
-            "-fPIC",
-            "-O2",
-            "-pthread",
-            "-x",
-            "c",
-            "-",
-            "-o",
-        ])
+        .args(["-std=gnu11", "-shared", "-fPIC", "-O2", "-pthread", "-x", "c", "-", "-o"])
         .arg(output)
         .stdin(Stdio::piped())
         .spawn()?;
-    compiler
-        .stdin
-        .take()
-        .expect("stdin is piped")
-        .write_all(SHIM_SOURCE.as_bytes())?;
+    compiler.stdin.take().expect("stdin is piped").write_all(SHIM_SOURCE.as_bytes())?;
     let status = compiler.wait()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(io::Error::other(format!("cc: {status}")))
-    }
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("cc: {status}"))) }
 }

@@ -35,6 +35,9 @@ const MAX_BODY: usize = 64 * 1024;
 /// Largest webhook.
 const MAX_WEBHOOK: usize = 1024 * 1024;
 
+/// Longest time from the last header byte to the answer. Longer than the longest wait of a handler (15 s for a QR code).
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Settings of the HTTP side.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
@@ -110,18 +113,19 @@ pub struct HttpState {
 
 /// Every route of the public listener. Socket.IO is a layer the app puts around it.
 pub fn router(state: HttpState) -> Router {
+    let guard = from_fn_with_state(REQUEST_TIMEOUT, layers::guard);
+    let limit_public = from_fn_with_state(state.clone(), layers::limit_public);
     let pages = Router::new()
         .route("/", get(pages::landing))
         .route("/marketplace", get(pages::landing))
         .route("/marketplace/", get(pages::landing))
         .route("/auth/yclients/redirect", get(onboarding::redirect))
         .route("/marketplace/onboarding", get(onboarding::page))
-        .layer(from_fn(layers::guard))
-        .layer(from_fn_with_state(state.clone(), layers::limit_public))
+        .layer(guard.clone())
+        .layer(limit_public.clone())
         .layer(from_fn(layers::errors_as_pages));
 
-    let public =
-        Router::new().route("/marketplace/test", get(marketplace::test)).layer(from_fn_with_state(state.clone(), layers::limit_public));
+    let public = Router::new().route("/marketplace/test", get(marketplace::test)).layer(limit_public);
 
     // Counted per company, or against the address when the token is refused.
     let keyed = Router::new()
@@ -129,13 +133,13 @@ pub fn router(state: HttpState) -> Router {
         .route("/marketplace/api/status/{session_id}", get(marketplace::status))
         .route("/marketplace/activate", post(marketplace::activate))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn(layers::guard));
+        .layer(guard.clone());
 
     let webhooks = Router::new()
         .route("/webhook/yclients", post(webhooks::lifecycle))
         .route("/callback/yclients", post(webhooks::lifecycle))
         .layer(DefaultBodyLimit::max(MAX_WEBHOOK))
-        .layer(from_fn(layers::guard));
+        .layer(guard.clone());
 
     let unlimited = Router::new()
         .route("/health", get(health::health))
@@ -143,7 +147,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/assets/{*path}", get(pages::asset))
         .route("/favicon.ico", get(pages::favicon))
         .route("/robots.txt", get(pages::robots))
-        .layer(from_fn(layers::guard));
+        .layer(guard);
 
     let routes = pages.merge(public).merge(keyed).merge(webhooks).merge(unlimited);
     routes

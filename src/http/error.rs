@@ -25,6 +25,9 @@ use crate::web::{self, Language, PageError};
 /// Clients told "later" without a better time come back after this.
 const RETRY_LATER: Duration = Duration::from_secs(5);
 
+/// Limit per minute, what is left of it (nothing: only refusals carry these), seconds until all of it is back.
+pub(super) const RATE_HEADERS: [&str; 3] = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
+
 /// An error of a JSON route: status, code for programs, text for people that says what to do next.
 #[derive(Debug, Clone)]
 pub struct ApiError {
@@ -191,12 +194,8 @@ impl From<Limited> for ApiError {
     fn from(limited: Limited) -> Self {
         let message = "Too many requests. Wait for the seconds given in Retry-After.";
         let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message).retry_after(limited.retry_after);
-        let figures: [(&'static str, u64); 3] = [
-            ("x-ratelimit-limit", limited.limit.into()),
-            ("x-ratelimit-remaining", 0),
-            ("x-ratelimit-reset", whole_seconds(limited.reset_after)),
-        ];
-        for (name, value) in figures {
+        let figures = [limited.limit.into(), 0, whole_seconds(limited.reset_after)];
+        for (name, value) in RATE_HEADERS.into_iter().zip(figures) {
             error.headers.push((HeaderName::from_static(name), value.into()));
         }
         error

@@ -16,12 +16,9 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 use tracing::field::Empty;
 
-use super::error::{ApiError, PageFailure};
+use super::error::{ApiError, PageFailure, RATE_HEADERS};
 use super::extract::{ClientIp, Visitor};
 use super::{HttpSettings, HttpState};
-
-/// Longest time from the last header byte to the answer. Longer than the longest wait of a handler (15 s for a QR code).
-pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 64;
@@ -111,9 +108,9 @@ fn known_method(method: &Method) -> &'static str {
 struct Panicked;
 
 /// Ends handlers that take too long, and turns a panic into an answer; the panic itself is reported by the panic hook.
-pub async fn guard(request: Request, next: Next) -> Response {
+pub async fn guard(State(limit): State<Duration>, request: Request, next: Next) -> Response {
     let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match tokio::time::timeout(REQUEST_TIMEOUT, handled).await {
+    match tokio::time::timeout(limit, handled).await {
         Ok(Ok(response)) => response,
         Ok(Err(_panic)) => ApiError::internal(Panicked).into_response(),
         Err(_elapsed) => {
@@ -194,6 +191,6 @@ pub fn cors(settings: &HttpSettings) -> CorsLayer {
         .allow_origin(AllowOrigin::predicate(move |origin, _| origins.allows_origin(origin)))
         .allow_methods([Method::GET, Method::HEAD, Method::POST])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, REQUEST_ID])
-        .expose_headers([REQUEST_ID, header::RETRY_AFTER])
+        .expose_headers([REQUEST_ID, header::RETRY_AFTER].into_iter().chain(RATE_HEADERS.map(HeaderName::from_static)).collect::<Vec<_>>())
         .max_age(Duration::from_secs(600))
 }

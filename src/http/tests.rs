@@ -5,6 +5,7 @@ mod envelope;
 mod hostile;
 mod journey;
 mod limits;
+mod logs;
 mod webhooks;
 
 use std::net::SocketAddr;

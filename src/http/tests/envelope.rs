@@ -119,14 +119,16 @@ async fn cors_names_our_origins_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_panic_becomes_an_answer_and_the_server_goes_on() {
+async fn a_panic_and_an_endless_wait_become_answers() {
     let desk = Desk::open().await;
     let panicking = Router::new()
         .route("/panics", get(async || -> &'static str { panic!("on purpose") }))
-        .layer(from_fn(layers::guard))
+        .route("/waits", get(async || std::future::pending::<()>().await))
+        .layer(from_fn_with_state(Duration::from_millis(50), layers::guard))
         .layer(from_fn_with_state(desk.state.clone(), layers::observe));
     let desk = Desk { router: panicking, ..desk };
     desk.get("/panics").await.is_error(500, "INTERNAL", &[]);
+    desk.get("/waits").await.is_error(503, "TIMEOUT", &["retry_after"]);
     desk.get("/panics").await.is_error(500, "INTERNAL", &[]);
 }
 

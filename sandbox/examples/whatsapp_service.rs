@@ -24,16 +24,9 @@ use tokio::sync::mpsc;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-        .with_writer(std::io::stderr)
-        .init();
-    let listen = std::env::args()
-        .nth(1)
-        .unwrap_or_else(|| "127.0.0.1:7700".to_owned());
-    let listen: SocketAddr = listen
-        .parse()
-        .context("the argument is an address such as 127.0.0.1:7700")?;
+    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).with_writer(std::io::stderr).init();
+    let listen = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7700".to_owned());
+    let listen: SocketAddr = listen.parse().context("the argument is an address such as 127.0.0.1:7700")?;
     let service = Service::start(listen).await?;
     say(&json!({ "listening": service.local_addr().to_string() }))?;
     let (sender, mut lines) = mpsc::channel(16);
@@ -80,9 +73,7 @@ async fn obey(service: &Service, line: &str) -> anyhow::Result<Value> {
                 "*" => FaultTarget::All,
                 number => FaultTarget::Number(number.to_owned()),
             };
-            service
-                .set_fault(target, fault)
-                .map_err(anyhow::Error::msg)?;
+            service.set_fault(target, fault).map_err(anyhow::Error::msg)?;
             json!({ "fault": fault })
         }
         "clear" => {

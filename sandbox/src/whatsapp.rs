@@ -17,6 +17,7 @@ mod fault;
 mod http;
 mod iq;
 mod link;
+mod lock;
 mod mail;
 mod media;
 mod noise;
@@ -29,11 +30,10 @@ mod wire;
 mod world;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use base64::Engine as _;
-use tokio::task::JoinHandle;
 use wacore::pair::PairUtils;
 use wacore::pair_code::PairCodeUtils;
 
@@ -52,29 +52,19 @@ const DEEP_LINK: &str = "https://wa.me/settings/linked_devices#";
 pub struct Service {
     world: Arc<World>,
     address: SocketAddr,
-    server: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl Service {
     /// Binds the port (0 picks a free one) and serves until [`Service::shutdown`].
     pub async fn start(listen: SocketAddr) -> anyhow::Result<Service> {
-        anyhow::ensure!(
-            listen.ip().is_loopback(),
-            "the sandbox listens on loopback only, not on {listen}"
-        );
+        anyhow::ensure!(listen.ip().is_loopback(), "the sandbox listens on loopback only, not on {listen}");
         let listener = tokio::net::TcpListener::bind(listen)
             .await
             .with_context(|| format!("the simulated WhatsApp service can't listen on {listen}"))?;
-        let address = listener
-            .local_addr()
-            .context("a bound socket has an address")?;
+        let address = listener.local_addr().context("a bound socket has an address")?;
         let world = Arc::new(World::new());
-        let server = tokio::spawn(http::run(listener, world.clone()));
-        Ok(Service {
-            world,
-            address,
-            server: Arc::new(Mutex::new(Some(server))),
-        })
+        world.tasks.spawn(http::run(listener, world.clone()));
+        Ok(Service { world, address })
     }
 
     /// Where the service listens.
@@ -89,56 +79,37 @@ impl Service {
 
     /// All phones with their linked devices.
     pub fn phones(&self) -> Vec<PhoneView> {
-        self.world
-            .phones()
-            .iter()
-            .map(|phone| phone.view())
-            .collect()
+        self.world.phones().iter().map(|phone| phone.view()).collect()
     }
 
     /// Scans the text of a QR code with a phone; returns when the new device has proven itself.
     pub async fn scan(&self, number: &str, qr: &str) -> Result<LinkedDevice, PhoneError> {
         let phone = self.phone(number)?;
         let qr = qr.trim();
-        let (reference, noise_key, identity) =
-            PairUtils::parse_qr_code(qr).map_err(|_| PhoneError::InvalidQr)?;
+        let (reference, noise_key, identity) = PairUtils::parse_qr_code(qr).map_err(|_| PhoneError::InvalidQr)?;
         let secret = secret_of(qr).ok_or(PhoneError::InvalidQr)?;
         let link = self.world.find_ref(&reference, &noise_key, &identity)?;
         let device = link::start_pairing(&link, phone, secret).await?;
-        Ok(LinkedDevice {
-            device,
-            online: false,
-        })
+        Ok(LinkedDevice { device, online: false })
     }
 
     /// Types a pairing code on a phone; returns when the new device has proven itself.
     pub async fn enter_code(&self, number: &str, code: &str) -> Result<LinkedDevice, PhoneError> {
         let phone = self.phone(number)?;
-        let code: String = code
-            .chars()
-            .filter(|character| !matches!(character, '-' | ' '))
-            .collect::<String>()
-            .to_ascii_uppercase();
+        let code: String = code.chars().filter(|character| !matches!(character, '-' | ' ')).collect::<String>().to_ascii_uppercase();
         if !PairCodeUtils::validate_code(&code) {
             return Err(PhoneError::InvalidCode);
         }
         let slot = self.world.find_code(&phone.number)?;
         let (wrapped, reference) = (slot.wrapped_ephemeral, slot.reference);
         let device = link::start_hello(&slot.link, phone, code, wrapped, reference).await?;
-        Ok(LinkedDevice {
-            device,
-            online: false,
-        })
+        Ok(LinkedDevice { device, online: false })
     }
 
     /// Removes all linked devices of a phone: live ones are told, later logins are refused.
     pub async fn unlink(&self, number: &str) -> Result<(), PhoneError> {
         let phone = self.phone(number)?;
-        if remove_devices(&phone).await {
-            Ok(())
-        } else {
-            Err(PhoneError::NotLinked)
-        }
+        if remove_devices(&phone).await { Ok(()) } else { Err(PhoneError::NotLinked) }
     }
 
     /// Sends a text from a phone to all devices of another number; returns the message id.
@@ -150,9 +121,7 @@ impl Service {
 
     /// The history of a phone, oldest first; empty for an unknown number.
     pub fn messages(&self, number: &str) -> Vec<PhoneMessage> {
-        self.phone(number)
-            .map(|phone| phone.history())
-            .unwrap_or_default()
+        self.phone(number).map(|phone| phone.history()).unwrap_or_default()
     }
 
     /// Plays a fault; see [`WhatsappFault`] for the list.
@@ -169,7 +138,7 @@ impl Service {
         tick(&self.world.count.faults);
         let world = self.world.clone();
         // Ends by itself: telling a link is limited in time.
-        tokio::spawn(async move { strike(&world, &target, fault).await });
+        self.world.tasks.spawn(async move { strike(&world, &target, fault).await });
         Ok(())
     }
 
@@ -177,7 +146,7 @@ impl Service {
     pub fn clear_faults(&self) {
         self.world.faults.clear();
         for link in self.world.links_of(&FaultTarget::All) {
-            tokio::spawn(async move { link.tell(Command::Thaw).await });
+            self.world.tasks.spawn(async move { link.tell(Command::Thaw).await });
         }
     }
 
@@ -189,11 +158,8 @@ impl Service {
     /// Drops all links, frees the port, waits for both.
     pub async fn shutdown(&self) {
         self.world.stop.cancel();
-        let server = self.server.lock().expect("no holder panics").take();
-        if let Some(server) = server {
-            // The task logs its own failure; a panic in it has been reported already.
-            drop(server.await);
-        }
+        self.world.tasks.close();
+        self.world.tasks.wait().await;
     }
 
     fn phone(&self, number: &str) -> Result<Arc<Phone>, PhoneError> {
@@ -218,9 +184,7 @@ async fn strike(world: &World, target: &FaultTarget, fault: WhatsappFault) {
         }
         WhatsappFault::LoggedOut => {
             for phone in world.phones() {
-                if *target == FaultTarget::All
-                    || *target == FaultTarget::Number(phone.number.clone())
-                {
+                if *target == FaultTarget::All || *target == FaultTarget::Number(phone.number.clone()) {
                     remove_devices(&phone).await;
                 }
             }
@@ -253,8 +217,6 @@ async fn remove_devices(phone: &Phone) -> bool {
 /// The pairing secret: the fourth field of the QR text.
 fn secret_of(qr: &str) -> Option<[u8; 32]> {
     let text = qr.strip_prefix(DEEP_LINK).unwrap_or(qr).split(',').nth(3)?;
-    let secret = base64::engine::general_purpose::STANDARD
-        .decode(text)
-        .ok()?;
+    let secret = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
     secret.try_into().ok()
 }

@@ -7,8 +7,8 @@ use wacore_appstate::hash::{HashState, generate_patch_mac};
 use wacore_appstate::{encode_record, expand_app_state_keys};
 use waproto::buffa::{Message as _, MessageField};
 use waproto::whatsapp::message::{
-    AppStateSyncKey, AppStateSyncKeyData, AppStateSyncKeyFingerprint, AppStateSyncKeyId,
-    AppStateSyncKeyShare, ProtocolMessage, protocol_message,
+    AppStateSyncKey, AppStateSyncKeyData, AppStateSyncKeyFingerprint, AppStateSyncKeyId, AppStateSyncKeyShare, ProtocolMessage,
+    protocol_message,
 };
 use waproto::whatsapp::sync_action_value::PushNameSetting;
 use waproto::whatsapp::syncd_mutation::SyncdOperation;
@@ -50,9 +50,7 @@ impl AppStateKey {
     /// The message with which the phone gives the key to a new device.
     pub(crate) fn share(&self, raw_id: u32) -> Message {
         let key = AppStateSyncKey {
-            key_id: MessageField::some(AppStateSyncKeyId {
-                key_id: Some(self.id.to_vec()),
-            }),
+            key_id: MessageField::some(AppStateSyncKeyId { key_id: Some(self.id.to_vec()) }),
             key_data: MessageField::some(AppStateSyncKeyData {
                 key_data: Some(self.data.to_vec()),
                 fingerprint: MessageField::some(AppStateSyncKeyFingerprint {
@@ -66,9 +64,7 @@ impl AppStateKey {
         Message {
             protocol_message: MessageField::some(ProtocolMessage {
                 r#type: Some(protocol_message::Type::APP_STATE_SYNC_KEY_SHARE),
-                app_state_sync_key_share: MessageField::some(AppStateSyncKeyShare {
-                    keys: vec![key],
-                }),
+                app_state_sync_key_share: MessageField::some(AppStateSyncKeyShare { keys: vec![key] }),
                 ..Default::default()
             }),
             ..Default::default()
@@ -79,26 +75,13 @@ impl AppStateKey {
     pub(crate) fn push_name_collection(&self, push_name: &str) -> Collection {
         let keys = expand_app_state_keys(&self.data);
         let value = SyncActionValue {
-            push_name_setting: MessageField::some(PushNameSetting {
-                name: Some(push_name.to_owned()),
-            }),
+            push_name_setting: MessageField::some(PushNameSetting { name: Some(push_name.to_owned()) }),
             timestamp: Some(self.created_ms),
             ..Default::default()
         };
         let iv: [u8; 16] = rand::rng().random();
-        let (mutation, _) = encode_record(
-            SyncdOperation::SET,
-            br#"["setting_pushName"]"#,
-            &value,
-            &keys,
-            &self.id,
-            &iv,
-            1,
-        );
-        let mut state = HashState {
-            version: 1,
-            ..Default::default()
-        };
+        let (mutation, _) = encode_record(SyncdOperation::SET, br#"["setting_pushName"]"#, &value, &keys, &self.id, &iv, 1);
+        let mut state = HashState { version: 1, ..Default::default() };
         let mutations = vec![mutation];
         let (_, updated) = state.update_hash(&mutations, |_, _| Ok(None));
         debug_assert!(updated.is_ok(), "a first SET needs no previous value");
@@ -106,21 +89,11 @@ impl AppStateKey {
             version: MessageField::some(SyncdVersion { version: Some(1) }),
             mutations,
             snapshot_mac: Some(state.generate_snapshot_mac(CRITICAL_BLOCK, &keys.snapshot_mac)),
-            key_id: MessageField::some(KeyId {
-                id: Some(self.id.to_vec()),
-            }),
+            key_id: MessageField::some(KeyId { id: Some(self.id.to_vec()) }),
             ..Default::default()
         };
-        patch.patch_mac = Some(generate_patch_mac(
-            &patch,
-            CRITICAL_BLOCK,
-            &keys.patch_mac,
-            1,
-        ));
-        Collection {
-            version: 1,
-            patches: VecDeque::from([patch.encode_to_vec()]),
-        }
+        patch.patch_mac = Some(generate_patch_mac(&patch, CRITICAL_BLOCK, &keys.patch_mac, 1));
+        Collection { version: 1, patches: VecDeque::from([patch.encode_to_vec()]) }
     }
 }
 
@@ -132,14 +105,8 @@ impl Collection {
     /// The patches a device at `version` lacks, oldest first.
     pub(crate) fn since(&self, version: u64) -> Vec<Vec<u8>> {
         let missing = self.version.saturating_sub(version);
-        let missing = usize::try_from(missing)
-            .unwrap_or(usize::MAX)
-            .min(self.patches.len());
-        self.patches
-            .iter()
-            .skip(self.patches.len() - missing)
-            .cloned()
-            .collect()
+        let missing = usize::try_from(missing).unwrap_or(usize::MAX).min(self.patches.len());
+        self.patches.iter().skip(self.patches.len() - missing).cloned().collect()
     }
 
     /// Adds a device's patch on top of `base`.
@@ -149,9 +116,7 @@ impl Collection {
         }
         let mut patch = SyncdPatch::decode_from_slice(patch).map_err(|_| Conflict)?;
         self.version += 1;
-        patch.version = MessageField::some(SyncdVersion {
-            version: Some(self.version),
-        });
+        patch.version = MessageField::some(SyncdVersion { version: Some(self.version) });
         self.patches.push_back(patch.encode_to_vec());
         if self.patches.len() > MAX_PATCHES {
             self.patches.pop_front();
@@ -169,16 +134,8 @@ mod tests {
         let mut collection = AppStateKey::generate().push_name_collection("Salon");
         assert_eq!(collection.since(0).len(), 1);
         assert!(collection.since(1).is_empty());
-        assert!(
-            collection
-                .push(1, &SyncdPatch::default().encode_to_vec())
-                .is_ok()
-        );
-        assert!(
-            collection
-                .push(1, &SyncdPatch::default().encode_to_vec())
-                .is_err()
-        );
+        assert!(collection.push(1, &SyncdPatch::default().encode_to_vec()).is_ok());
+        assert!(collection.push(1, &SyncdPatch::default().encode_to_vec()).is_err());
         assert_eq!(collection.version(), 2);
         assert_eq!(collection.since(1).len(), 1);
         assert_eq!(collection.since(0).len(), 2);

@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 
 use wacore_binary::Node;
-use wacore_libsignal::protocol::{
-    IdentityKey, PreKeyBundle, PreKeyId, PublicKey, SignalProtocolError, SignedPreKeyId,
-};
+use wacore_libsignal::protocol::{IdentityKey, PreKeyBundle, PreKeyId, PublicKey, SignalProtocolError, SignedPreKeyId};
 use waproto::whatsapp::client_payload::DevicePairingRegistrationData;
 
 use super::adv;
@@ -61,11 +59,7 @@ impl Registration {
             noise_key,
             identity,
             registration_id: big_endian(data.e_regid.as_deref()?),
-            signed: SignedKeyPart {
-                id: big_endian(data.e_skey_id.as_deref()?),
-                public,
-                signature,
-            },
+            signed: SignedKeyPart { id: big_endian(data.e_skey_id.as_deref()?), public, signature },
         })
     }
 
@@ -75,25 +69,14 @@ impl Registration {
             noise_key: [1; 32],
             identity: [2; 32],
             registration_id: 1,
-            signed: SignedKeyPart {
-                id: 1,
-                public: [3; 32],
-                signature: vec![0; 64],
-            },
+            signed: SignedKeyPart { id: 1, public: [3; 32], signature: vec![0; 64] },
         }
     }
 }
 
 impl Companion {
     pub(crate) fn new(registration: Registration, device_identity: Vec<u8>) -> Self {
-        Self {
-            registration,
-            device_identity,
-            one_time: VecDeque::new(),
-            link: None,
-            receiving: false,
-            waiting: VecDeque::new(),
-        }
+        Self { registration, device_identity, one_time: VecDeque::new(), link: None, receiving: false, waiting: VecDeque::new() }
     }
 
     /// Adds uploaded one-time keys; a key id uploaded twice stays once.
@@ -142,24 +125,17 @@ impl Companion {
 
     /// Everything the device hasn't acknowledged, oldest first.
     pub(crate) fn unacknowledged(&self) -> Vec<Node> {
-        self.waiting
-            .iter()
-            .map(|(_, stanza)| stanza.clone())
-            .collect()
+        self.waiting.iter().map(|(_, stanza)| stanza.clone()).collect()
     }
 }
 
 /// Reads up to four big-endian bytes, as key ids and registration ids come.
 pub(crate) fn big_endian(bytes: &[u8]) -> u32 {
-    bytes
-        .iter()
-        .take(4)
-        .fold(0, |value, byte| value << 8 | u32::from(*byte))
+    bytes.iter().take(4).fold(0, |value, byte| value << 8 | u32::from(*byte))
 }
 
 fn public_key(bytes: &[u8; 32]) -> Result<PublicKey, SignalProtocolError> {
-    PublicKey::from_djb_public_key_bytes(bytes)
-        .map_err(|_| SignalProtocolError::InvalidArgument("not a public key".to_owned()))
+    PublicKey::from_djb_public_key_bytes(bytes).map_err(|_| SignalProtocolError::InvalidArgument("not a public key".to_owned()))
 }
 
 #[cfg(test)]

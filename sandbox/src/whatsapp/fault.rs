@@ -1,10 +1,12 @@
 //! Faults the service plays on demand.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::lock::Lock;
 
 /// More lasting faults than this at once are a mistake of the caller.
 const MAX_LASTING: usize = 1024;
@@ -120,7 +122,7 @@ struct Lasting {
 #[derive(Default)]
 pub(crate) struct FaultBook {
     in_use: AtomicBool,
-    lasting: Mutex<Vec<Lasting>>,
+    lasting: Lock<Vec<Lasting>>,
 }
 
 impl FaultBook {
@@ -129,40 +131,32 @@ impl FaultBook {
         let Some((effect, duration_ms, left)) = lasting_effect(fault) else {
             return Ok(());
         };
-        let mut book = self.lasting.lock().expect("no holder panics");
+        let mut book = self.lasting.hold();
         book.retain(|old| old.target != target || !same_kind(old.effect, effect));
         if book.len() >= MAX_LASTING {
             return Err(format!("more than {MAX_LASTING} lasting faults"));
         }
         let until = duration_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
-        book.push(Lasting {
-            target,
-            effect,
-            until,
-            left,
-        });
+        book.push(Lasting { target, effect, until, left });
         self.in_use.store(true, Ordering::Release);
         Ok(())
     }
 
     pub(crate) fn clear(&self) {
-        self.lasting.lock().expect("no holder panics").clear();
+        self.lasting.hold().clear();
         self.in_use.store(false, Ordering::Release);
     }
 
     pub(crate) fn is_silent(&self, number: Option<&str>) -> bool {
-        self.find(number, |effect| matches!(effect, Effect::Silence))
-            .is_some()
+        self.find(number, |effect| matches!(effect, Effect::Silence)).is_some()
     }
 
     pub(crate) fn refuses(&self, number: Option<&str>) -> bool {
-        self.find(number, |effect| matches!(effect, Effect::Refuse))
-            .is_some()
+        self.find(number, |effect| matches!(effect, Effect::Refuse)).is_some()
     }
 
     pub(crate) fn closes_handshake(&self, number: Option<&str>) -> bool {
-        self.find(number, |effect| matches!(effect, Effect::CloseMidHandshake))
-            .is_some()
+        self.find(number, |effect| matches!(effect, Effect::CloseMidHandshake)).is_some()
     }
 
     pub(crate) fn delay(&self, number: Option<&str>) -> Option<Duration> {
@@ -185,7 +179,7 @@ impl FaultBook {
             return None;
         }
         let now = Instant::now();
-        let mut book = self.lasting.lock().expect("no holder panics");
+        let mut book = self.lasting.hold();
         book.retain(|fault| fault.until.is_none_or(|until| until > now) && fault.left != Some(0));
         let fault = book.iter_mut().find(|fault| {
             wanted(fault.effect)
@@ -203,14 +197,10 @@ impl FaultBook {
 pub(crate) fn validate(fault: WhatsappFault) -> Result<(), String> {
     let duration_ok = |ms: Option<u64>| ms.is_none_or(|ms| ms <= MAX_DURATION_MS);
     match fault {
-        WhatsappFault::StreamError { code } | WhatsappFault::LoginFailure { code, .. }
-            if !(400..600).contains(&code) =>
-        {
+        WhatsappFault::StreamError { code } | WhatsappFault::LoginFailure { code, .. } if !(400..600).contains(&code) => {
             Err("code must be 400 to 599".into())
         }
-        WhatsappFault::Slow { ms, .. } if ms > MAX_DURATION_MS => {
-            Err("ms must be at most 3600000".into())
-        }
+        WhatsappFault::Slow { ms, .. } if ms > MAX_DURATION_MS => Err("ms must be at most 3600000".into()),
         WhatsappFault::Silence { duration_ms }
         | WhatsappFault::RefuseConnections { duration_ms }
         | WhatsappFault::Slow { duration_ms, .. }
@@ -225,23 +215,13 @@ pub(crate) fn validate(fault: WhatsappFault) -> Result<(), String> {
 fn lasting_effect(fault: WhatsappFault) -> Option<(Effect, Option<u64>, Option<u32>)> {
     match fault {
         WhatsappFault::Silence { duration_ms } => Some((Effect::Silence, duration_ms, None)),
-        WhatsappFault::RefuseConnections { duration_ms } => {
-            Some((Effect::Refuse, duration_ms, None))
-        }
-        WhatsappFault::Slow { ms, duration_ms } => {
-            Some((Effect::Slow(Duration::from_millis(ms)), duration_ms, None))
-        }
-        WhatsappFault::LoginFailure {
-            code,
-            expire_s,
-            count,
-        } => {
+        WhatsappFault::RefuseConnections { duration_ms } => Some((Effect::Refuse, duration_ms, None)),
+        WhatsappFault::Slow { ms, duration_ms } => Some((Effect::Slow(Duration::from_millis(ms)), duration_ms, None)),
+        WhatsappFault::LoginFailure { code, expire_s, count } => {
             let refusal = LoginRefusal { code, expire_s };
             Some((Effect::Login(refusal), None, Some(count.unwrap_or(1))))
         }
-        WhatsappFault::CloseMidHandshake { count } => {
-            Some((Effect::CloseMidHandshake, None, count))
-        }
+        WhatsappFault::CloseMidHandshake { count } => Some((Effect::CloseMidHandshake, None, count)),
         WhatsappFault::Drop
         | WhatsappFault::HalfOpen
         | WhatsappFault::StreamError { .. }
@@ -261,30 +241,16 @@ mod tests {
 
     #[test]
     fn a_fault_is_read_from_the_control_api() {
-        let fault: WhatsappFault = serde_json::from_str(
-            r#"{"service":"whatsapp","target":"*","fault":"login_failure","code":402}"#,
-        )
-        .expect("a known fault");
-        assert_eq!(
-            fault,
-            WhatsappFault::LoginFailure {
-                code: 402,
-                expire_s: None,
-                count: None
-            }
-        );
+        let fault: WhatsappFault =
+            serde_json::from_str(r#"{"service":"whatsapp","target":"*","fault":"login_failure","code":402}"#).expect("a known fault");
+        assert_eq!(fault, WhatsappFault::LoginFailure { code: 402, expire_s: None, count: None });
     }
 
     #[test]
     fn a_counted_fault_is_used_up() {
         let book = FaultBook::default();
-        let fault = WhatsappFault::LoginFailure {
-            code: 503,
-            expire_s: None,
-            count: Some(2),
-        };
-        book.note(FaultTarget::Number("79000000001".into()), fault)
-            .expect("room in the book");
+        let fault = WhatsappFault::LoginFailure { code: 503, expire_s: None, count: Some(2) };
+        book.note(FaultTarget::Number("79000000001".into()), fault).expect("room in the book");
         assert_eq!(book.refuses_login(Some("79000000002")), None);
         assert!(book.refuses_login(Some("79000000001")).is_some());
         assert!(book.refuses_login(Some("79000000001")).is_some());
@@ -294,11 +260,7 @@ mod tests {
     #[test]
     fn clearing_ends_a_lasting_fault() {
         let book = FaultBook::default();
-        book.note(
-            FaultTarget::All,
-            WhatsappFault::Silence { duration_ms: None },
-        )
-        .expect("room in the book");
+        book.note(FaultTarget::All, WhatsappFault::Silence { duration_ms: None }).expect("room in the book");
         assert!(book.is_silent(None));
         book.clear();
         assert!(!book.is_silent(None));
@@ -307,13 +269,7 @@ mod tests {
     #[test]
     fn impossible_numbers_are_refused() {
         assert!(validate(WhatsappFault::StreamError { code: 42 }).is_err());
-        assert!(
-            validate(WhatsappFault::Slow {
-                ms: 10,
-                duration_ms: Some(u64::MAX)
-            })
-            .is_err()
-        );
+        assert!(validate(WhatsappFault::Slow { ms: 10, duration_ms: Some(u64::MAX) }).is_err());
         assert!(validate(WhatsappFault::Drop).is_ok());
     }
 }

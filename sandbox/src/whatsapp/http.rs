@@ -13,7 +13,6 @@ use axum::routing::{get, post};
 use axum::serve::Listener;
 use axum::{Router, serve};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::task::TaskTracker;
 
 use super::link;
 use super::world::World;
@@ -27,50 +26,30 @@ const MAX_UPLOAD: usize = 16 * 1024 * 1024;
 /// Small buffers keep a thousand idle links cheap; larger stanzas grow them.
 const SOCKET_BUFFER: usize = 4096;
 
-#[derive(Clone)]
-struct App {
-    world: Arc<World>,
-    /// Owns the task of every link.
-    links: TaskTracker,
-}
-
-/// Serves until the world stops; returns when all links have ended.
+/// Serves until the world stops.
 pub(crate) async fn run(listener: TcpListener, world: Arc<World>) {
-    let app = App {
-        world: world.clone(),
-        links: TaskTracker::new(),
-    };
-    let links = app.links.clone();
     let router = Router::new()
         .route("/ws/chat", get(open_link))
         .route("/sw.js", get(version))
         .route("/mms/{kind}/{token}", post(upload))
         .route("/blob/{name}", get(download))
         .layer(DefaultBodyLimit::max(MAX_UPLOAD))
-        .with_state(app);
-    let gate = Gate {
-        listener,
-        world: world.clone(),
-    };
+        .with_state(world.clone());
+    let gate = Gate { listener, world: world.clone() };
     let stop = world.stop.clone();
-    let served = serve(gate, router)
-        .with_graceful_shutdown(async move { stop.cancelled().await })
-        .await;
+    let served = serve(gate, router).with_graceful_shutdown(async move { stop.cancelled().await }).await;
     if let Err(error) = served {
         tracing::error!(error = %error, "the simulated WhatsApp port failed");
     }
-    links.close();
-    links.wait().await;
 }
 
-async fn open_link(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {
-    let App { world, links } = app;
-    upgrade
-        .max_message_size(MAX_MESSAGE)
-        .max_frame_size(MAX_MESSAGE)
-        .read_buffer_size(SOCKET_BUFFER)
-        .write_buffer_size(0)
-        .on_upgrade(move |socket| links.track_future(link::serve(world, socket)))
+async fn open_link(State(world): State<Arc<World>>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).read_buffer_size(SOCKET_BUFFER).write_buffer_size(0).on_upgrade(
+        move |socket| {
+            let tasks = world.tasks.clone();
+            tasks.track_future(link::serve(world, socket))
+        },
+    )
 }
 
 async fn version() -> impl IntoResponse {
@@ -80,7 +59,7 @@ async fn version() -> impl IntoResponse {
 
 /// Takes an encrypted blob. A question about an interrupted upload is answered with "nothing there yet".
 async fn upload(
-    State(app): State<App>,
+    State(world): State<Arc<World>>,
     Path((_, token)): Path<(String, String)>,
     Query(query): Query<HashMap<String, String>>,
     blob: Bytes,
@@ -93,7 +72,7 @@ async fn upload(
         return StatusCode::BAD_REQUEST.into_response();
     }
     let path = format!("/blob/{name}");
-    app.world.media.put(name, blob);
+    world.media.put(name, blob);
     Json(serde_json::json!({
         "url": format!("https://mmg.whatsapp.net{path}"),
         "direct_path": path,
@@ -101,8 +80,8 @@ async fn upload(
     .into_response()
 }
 
-async fn download(State(app): State<App>, Path(name): Path<String>) -> Response {
-    match app.world.media.get(&name) {
+async fn download(State(world): State<Arc<World>>, Path(name): Path<String>) -> Response {
+    match world.media.get(&name) {
         Some(blob) => ([(header::CONTENT_TYPE, "application/octet-stream")], blob).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
@@ -110,11 +89,7 @@ async fn download(State(app): State<App>, Path(name): Path<String>) -> Response 
 
 /// Tokens are base64 of a hash; as a path only their plain characters count.
 fn path_name(token: &str) -> String {
-    token
-        .chars()
-        .filter(|character| character.is_ascii_alphanumeric() || matches!(character, '-' | '_'))
-        .take(128)
-        .collect()
+    token.chars().filter(|character| character.is_ascii_alphanumeric() || matches!(character, '-' | '_')).take(128).collect()
 }
 
 /// Accepts connections, without delay on small packets, and plays the fault `refuse_connections`.

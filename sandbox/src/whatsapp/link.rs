@@ -6,6 +6,7 @@
 //!            └─ refused ─── failure ────────────────────────────┘
 //! ```
 
+mod code;
 mod online;
 mod unpaired;
 
@@ -25,10 +26,12 @@ use super::noise::{Caller, Ciphers, Opening};
 use super::phone::Phone;
 use super::wire::{RawWire, Wire, WireError};
 use super::world::{World, tick};
+use code::HelloOrder;
 use online::Admission;
-use unpaired::{HelloOrder, PairOrder, Unpaired};
+use unpaired::{PairOrder, Unpaired};
 
-pub(crate) use unpaired::{start_hello, start_pairing};
+pub(crate) use code::start_hello;
+pub(crate) use unpaired::start_pairing;
 
 /// Clients answer a hello within their own 20 s.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(20);
@@ -140,20 +143,13 @@ pub(crate) async fn serve(world: Arc<World>, socket: WebSocket) {
 }
 
 /// The Noise handshake; `None` when a fault ended it.
-async fn handshake(
-    world: &World,
-    raw: &mut RawWire,
-) -> Result<Option<(Caller, Ciphers)>, WireError> {
+async fn handshake(world: &World, raw: &mut RawWire) -> Result<Option<(Caller, Ciphers)>, WireError> {
     let first = raw.read().await?;
     if world.faults.closes_handshake(None) {
         return Ok(None);
     }
     let (caller, ciphers) = match world.identity.open(&first)? {
-        Opening::Resumed {
-            hello,
-            caller,
-            ciphers,
-        } => {
+        Opening::Resumed { hello, caller, ciphers } => {
             if is_turned_away(world, &caller) {
                 return Ok(None);
             }
@@ -175,19 +171,13 @@ async fn handshake(
 
 fn is_turned_away(world: &World, caller: &Caller) -> bool {
     let number = caller.payload.username.map(|number| number.to_string());
-    number.is_some()
-        && (world.faults.closes_handshake(number.as_deref())
-            || world.faults.refuses(number.as_deref()))
+    number.is_some() && (world.faults.closes_handshake(number.as_deref()) || world.faults.refuses(number.as_deref()))
 }
 
 /// Decides what the caller is, and serves it.
 async fn enter(world: Arc<World>, mut wire: Wire, caller: Caller) -> Result<(), WireError> {
     let (sender, commands) = mpsc::channel(COMMAND_ROOM);
-    let me = LinkRef {
-        id: world.next_link_id(),
-        commands: sender,
-        kill: CancellationToken::new(),
-    };
+    let me = LinkRef { id: world.next_link_id(), commands: sender, kill: CancellationToken::new() };
     let admission = match online::admit(&world, &me, &caller) {
         Ok(admission) => admission,
         Err(refusal) => {
@@ -198,14 +188,8 @@ async fn enter(world: Arc<World>, mut wire: Wire, caller: Caller) -> Result<(), 
         }
     };
     let (phase, number) = match admission {
-        Admission::Unpaired(registration) => {
-            (Phase::Unpaired(Box::new(Unpaired::new(registration))), None)
-        }
-        Admission::Login {
-            phone,
-            device,
-            replaced,
-        } => {
+        Admission::Unpaired(registration) => (Phase::Unpaired(Box::new(Unpaired::new(registration))), None),
+        Admission::Login { phone, device, replaced } => {
             if let Some(old) = replaced {
                 tick(&world.count.replaced);
                 old.tell(Command::End(Ending::Replaced)).await;
@@ -215,20 +199,9 @@ async fn enter(world: Arc<World>, mut wire: Wire, caller: Caller) -> Result<(), 
         }
     };
     world.register(&me, number.clone());
-    let mut link = Link {
-        wire,
-        commands,
-        me,
-        number,
-        phase,
-        delayed: VecDeque::new(),
-        idle_at: Instant::now() + IDLE_LIMIT,
-        next_iq: 1,
-        world,
-    };
-    let ended = link.run().await;
-    link.leave();
-    ended
+    let mut link =
+        Link { wire, commands, me, number, phase, delayed: VecDeque::new(), idle_at: Instant::now() + IDLE_LIMIT, next_iq: 1, world };
+    link.run().await
 }
 
 impl Link {
@@ -264,10 +237,7 @@ impl Link {
             Phase::Unpaired(unpaired) => unpaired.restart_at,
             Phase::Online { .. } => None,
         };
-        [delayed, restart]
-            .into_iter()
-            .flatten()
-            .fold(self.idle_at, Instant::min)
+        [delayed, restart].into_iter().flatten().fold(self.idle_at, Instant::min)
     }
 
     async fn on_time(&mut self) -> Step {
@@ -344,9 +314,7 @@ impl Link {
         let stanza = match ending {
             Ending::Drop => return Ok(ControlFlow::Break(())),
             Ending::Replaced => error.children([conflict("replaced")]),
-            Ending::DeviceRemoved => error
-                .attr("code", 401_u16)
-                .children([conflict("device_removed")]),
+            Ending::DeviceRemoved => error.attr("code", 401_u16).children([conflict("device_removed")]),
             Ending::StreamError(code) => error.attr("code", code),
         };
         self.wire.write(&stanza.build()).await?;
@@ -373,16 +341,16 @@ impl Link {
         self.next_iq += 1;
         id
     }
+}
 
-    fn leave(&mut self) {
+/// A link that ends leaves nothing behind, however it ends.
+impl Drop for Link {
+    fn drop(&mut self) {
         self.world.deregister(self.me.id);
         if let Phase::Online { phone, device } = &self.phase {
             let mut state = phone.state();
             if let Some(companion) = state.companions.get_mut(device)
-                && companion
-                    .link
-                    .as_ref()
-                    .is_some_and(|link| link.id == self.me.id)
+                && companion.link.as_ref().is_some_and(|link| link.id == self.me.id)
             {
                 companion.link = None;
                 companion.receiving = false;

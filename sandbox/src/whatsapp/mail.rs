@@ -1,5 +1,7 @@
 //! Messages between phones and linked devices: encryption on the phones' side, routing, receipts.
 
+mod receipts;
+
 use std::sync::Arc;
 
 use rand::RngExt as _;
@@ -17,30 +19,19 @@ use super::stanza::{attr, bytes_of, children, jid_attr, leaf};
 use super::view::{Direction, PhoneError, PhoneMessage};
 use super::world::{World, tick};
 
+pub(crate) use receipts::accept_receipt;
+use receipts::{receipt, retry_request};
+
 /// Longest text a phone sends, in bytes.
 const MAX_TEXT: usize = 65_536;
-/// How often a phone answers a request to send a message again.
-const MAX_RETRIES: u32 = 5;
 
 /// Sends a text from a phone to all devices of another; returns the message id.
-pub(crate) async fn send_text(
-    world: &World,
-    from: &Arc<Phone>,
-    to: &Arc<Phone>,
-    text: &str,
-) -> Result<String, PhoneError> {
+pub(crate) async fn send_text(world: &World, from: &Arc<Phone>, to: &Arc<Phone>, text: &str) -> Result<String, PhoneError> {
     if text.is_empty() || text.len() > MAX_TEXT {
         return Err(PhoneError::InvalidText);
     }
-    let message = Message {
-        conversation: Some(text.to_owned()),
-        ..Default::default()
-    };
-    let sent = SentMessage {
-        id: new_message_id(),
-        kind: MailKind::Chat,
-        plaintext: message.encode_to_vec(),
-    };
+    let message = Message { conversation: Some(text.to_owned()), ..Default::default() };
+    let sent = SentMessage { id: new_message_id(), kind: MailKind::Chat, plaintext: message.encode_to_vec() };
     let id = sent.id.clone();
     from.remember(entry(&id, from, &to.number, text, Direction::Out));
     // From phone to phone nothing of interest crosses a wire; devices get the real thing.
@@ -54,11 +45,7 @@ pub(crate) async fn send_text(
 
 /// Gives a new device the account's app-state key. Without it clients wait seconds before they call themselves online.
 pub(crate) async fn share_app_key(world: &World, phone: &Arc<Phone>, device: u16) {
-    let sent = SentMessage {
-        id: new_message_id(),
-        kind: MailKind::Peer,
-        plaintext: phone.key_share().encode_to_vec(),
-    };
+    let sent = SentMessage { id: new_message_id(), kind: MailKind::Peer, plaintext: phone.key_share().encode_to_vec() };
     phone.remember_sent(sent.clone());
     if let Err(error) = post(world, phone, phone, device, &sent).await {
         tracing::warn!(error = %error, "the app-state key couldn't be shared");
@@ -66,12 +53,7 @@ pub(crate) async fn share_app_key(world: &World, phone: &Arc<Phone>, device: u16
 }
 
 /// Takes a message of a linked device to everyone it is encrypted for. Returns what the sender is told.
-pub(crate) async fn accept(
-    world: &World,
-    sender: &Arc<Phone>,
-    device: u16,
-    node: &Node,
-) -> Vec<Node> {
+pub(crate) async fn accept(world: &World, sender: &Arc<Phone>, device: u16, node: &Node) -> Vec<Node> {
     let mut answers = vec![ack(node, "message")];
     let (Some(id), Some(to)) = (attr(node, "id"), jid_attr(node, "to")) else {
         return answers;
@@ -105,59 +87,9 @@ pub(crate) async fn accept(
     answers
 }
 
-/// A linked device tells what became of messages it got.
-pub(crate) async fn accept_receipt(world: &World, sender: &Arc<Phone>, device: u16, node: &Node) {
-    let Some(to) = jid_attr(node, "to") else {
-        return;
-    };
-    let kind = attr(node, "type");
-    let Some(phone) = world.phone_at(&to) else {
-        return;
-    };
-    if kind.as_deref() == Some("retry") {
-        send_again(world, sender, device, &phone, to.device, node).await;
-        return;
-    }
-    let ids = std::iter::once(attr(node, "id"))
-        .chain(
-            node.get_optional_child("list")
-                .map(children)
-                .unwrap_or_default()
-                .iter()
-                .map(|item| attr(item, "id")),
-        )
-        .flatten()
-        .collect::<Vec<_>>();
-    sender.acknowledge(device, ids.iter().map(String::as_str));
-    let shown = matches!(kind.as_deref(), None | Some("inactive" | "read" | "played"));
-    if shown && phone.number != sender.number {
-        // An inactive device's receipt counts as delivery for the other side.
-        let kind = kind.filter(|kind| kind != "inactive");
-        for id in &ids {
-            let mut stanza = receipt(id, &own_address(sender, 0, to.server), None);
-            if let Some(kind) = &kind {
-                stanza.attrs.insert("type", kind.as_str());
-            }
-            for target in phone.devices() {
-                deliver(
-                    world,
-                    &phone,
-                    target,
-                    &format!("receipt-{id}"),
-                    stanza.clone(),
-                )
-                .await;
-            }
-        }
-    }
-}
-
 /// The service's word that it has taken a stanza.
 pub(crate) fn ack(node: &Node, class: &'static str) -> Node {
-    let mut ack = NodeBuilder::new("ack")
-        .attr("class", class)
-        .attr("id", attr(node, "id").unwrap_or_default())
-        .attr("t", unix_seconds());
+    let mut ack = NodeBuilder::new("ack").attr("class", class).attr("id", attr(node, "id").unwrap_or_default()).attr("t", unix_seconds());
     if let Some(to) = jid_attr(node, "to") {
         ack = ack.attr("from", to);
     }
@@ -168,45 +100,30 @@ pub(crate) fn ack(node: &Node, class: &'static str) -> Node {
 }
 
 /// Encrypts a plaintext of a phone for one device and sends it there.
-async fn post(
-    world: &World,
-    from: &Arc<Phone>,
-    to: &Arc<Phone>,
-    device: u16,
-    sent: &SentMessage,
-) -> Result<(), PhoneError> {
+async fn post(world: &World, from: &Arc<Phone>, to: &Arc<Phone>, device: u16, sent: &SentMessage) -> Result<(), PhoneError> {
     let sealed = seal(from, to, device, &sent.plaintext)?;
-    let mut stanza = NodeBuilder::new("message")
-        .attr("from", from.jid(0))
-        .attr("id", sent.id.as_str())
-        .attr("type", "text")
-        .attr("t", unix_seconds());
+    let mut stanza =
+        NodeBuilder::new("message").attr("from", from.jid(0)).attr("id", sent.id.as_str()).attr("type", "text").attr("t", unix_seconds());
     stanza = match sent.kind {
-        MailKind::Chat => stanza
-            .attr("notify", from.push_name())
-            .attr("sender_lid", from.lid_jid(0)),
+        MailKind::Chat => stanza.attr("notify", from.push_name()).attr("sender_lid", from.lid_jid(0)),
         MailKind::Peer => stanza.attr("category", "peer"),
     };
-    let enc = NodeBuilder::new("enc")
-        .attr("v", 2_u16)
-        .attr("type", sealed.kind)
-        .bytes(sealed.bytes)
-        .build();
+    let enc = NodeBuilder::new("enc").attr("v", 2_u16).attr("type", sealed.kind).bytes(sealed.bytes).build();
     deliver(world, to, device, &sent.id, stanza.children([enc]).build()).await;
     Ok(())
 }
 
-/// Keeps a stanza for a device and hands it over if the device is there.
+/// Keeps a message for a device and hands it over if the device is there.
 async fn deliver(world: &World, phone: &Phone, device: u16, id: &str, stanza: Node) {
-    if stanza.tag == "message" {
-        tick(&world.count.messages_out);
+    tick(&world.count.messages_out);
+    if let Some(link) = phone.keep_for(device, id, &stanza) {
+        link.tell(Command::Deliver(stanza)).await;
     }
-    let link = if stanza.tag == "message" {
-        phone.keep_for(device, id, &stanza)
-    } else {
-        phone.live_link(device)
-    };
-    if let Some(link) = link {
+}
+
+/// Hands over a stanza that isn't worth keeping for a device that is away.
+async fn hand_over(phone: &Phone, device: u16, stanza: Node) {
+    if let Some(link) = phone.live_link(device) {
         link.tell(Command::Deliver(stanza)).await;
     }
 }
@@ -218,40 +135,22 @@ fn seal(from: &Phone, to: &Phone, device: u16, plaintext: &[u8]) -> Result<Seale
         None
     } else {
         let mut state = to.state();
-        let companion = state
-            .companions
-            .get_mut(&device)
-            .ok_or(PhoneError::NotLinked)?;
-        Some(
-            companion
-                .bundle(device)
-                .map_err(|_| PhoneError::Encryption)?,
-        )
+        let companion = state.companions.get_mut(&device).ok_or(PhoneError::NotLinked)?;
+        Some(companion.bundle(device).map_err(|_| PhoneError::Encryption)?)
     };
     let mut state = from.state();
     if let Some(bundle) = bundle {
-        state
-            .signal
-            .start_session(&peer, &bundle)
-            .map_err(|_| PhoneError::Encryption)?;
+        state.signal.start_session(&peer, &bundle).map_err(|_| PhoneError::Encryption)?;
     }
     let padded = MessageUtils::pad_message_v2(plaintext.to_vec());
-    state
-        .signal
-        .encrypt(&peer, &padded)
-        .map_err(|_| PhoneError::Encryption)
+    state.signal.encrypt(&peer, &padded).map_err(|_| PhoneError::Encryption)
 }
 
 /// Everyone a message is encrypted for, with the encrypted part.
 fn recipients<'a>(node: &'a Node, to: &Jid) -> Vec<(Jid, &'a Node)> {
-    let participants = node
-        .get_optional_child("participants")
-        .map(children)
-        .unwrap_or_default();
-    let mut found: Vec<(Jid, &Node)> = participants
-        .iter()
-        .filter_map(|part| Some((jid_attr(part, "jid")?, part.get_optional_child("enc")?)))
-        .collect();
+    let participants = node.get_optional_child("participants").map(children).unwrap_or_default();
+    let mut found: Vec<(Jid, &Node)> =
+        participants.iter().filter_map(|part| Some((jid_attr(part, "jid")?, part.get_optional_child("enc")?))).collect();
     if let Some(enc) = node.get_optional_child("enc") {
         found.push((to.clone(), enc));
     }
@@ -261,10 +160,7 @@ fn recipients<'a>(node: &'a Node, to: &Jid) -> Vec<(Jid, &'a Node)> {
 /// Decrypts what a linked device encrypted for a phone.
 fn open(sender: &Phone, device: u16, phone: &Phone, sealed: &Node) -> Option<Message> {
     let kind = attr(sealed, "type")?;
-    let opened = phone
-        .state()
-        .signal
-        .decrypt(&sender.address(device), &kind, &bytes_of(sealed));
+    let opened = phone.state().signal.decrypt(&sender.address(device), &kind, &bytes_of(sealed));
     let padded = match opened {
         Ok(padded) => padded,
         Err(error) => {
@@ -277,95 +173,32 @@ fn open(sender: &Phone, device: u16, phone: &Phone, sealed: &Node) -> Option<Mes
 }
 
 /// What a phone does with a decrypted message.
-async fn receive(
-    world: &World,
-    phone: &Arc<Phone>,
-    sender: &Arc<Phone>,
-    device: u16,
-    id: &str,
-    message: Message,
-) {
+async fn receive(world: &World, phone: &Arc<Phone>, sender: &Arc<Phone>, device: u16, id: &str, message: Message) {
     if phone.number != sender.number {
         let text = text_of(&message);
         phone.remember(entry(id, sender, &phone.number, &text, Direction::In));
         return;
     }
     if let Some(copy) = message.device_sent_message.as_option() {
-        let to = copy
-            .destination_jid
-            .as_deref()
-            .and_then(|jid| jid.parse::<Jid>().ok());
+        let to = copy.destination_jid.as_deref().and_then(|jid| jid.parse::<Jid>().ok());
         let to = to.and_then(|jid| world.phone_at(&jid).map(|phone| phone.number.clone()));
         let text = copy.message.as_option().map(text_of).unwrap_or_default();
-        phone.remember(entry(
-            id,
-            sender,
-            &to.unwrap_or_default(),
-            &text,
-            Direction::Out,
-        ));
+        phone.remember(entry(id, sender, &to.unwrap_or_default(), &text, Direction::Out));
         return;
     }
-    let asks_for_key = message
-        .protocol_message
-        .as_option()
-        .is_some_and(|protocol| protocol.app_state_sync_key_request.is_set());
+    let asks_for_key = message.protocol_message.as_option().is_some_and(|protocol| protocol.app_state_sync_key_request.is_set());
     if asks_for_key {
         Box::pin(share_app_key(world, phone, device)).await;
     }
 }
 
-/// A device couldn't decrypt a message and asks for it again.
-async fn send_again(
-    world: &World,
-    asker: &Arc<Phone>,
-    device: u16,
-    phone: &Arc<Phone>,
-    from: u16,
-    node: &Node,
-) {
-    let id = attr(node, "id").unwrap_or_default();
-    if from != 0 {
-        let mut request = node.clone();
-        request.attrs.0.retain(|(name, _)| name != "to");
-        request
-            .attrs
-            .insert("from", own_address(asker, device, Server::Pn));
-        deliver(world, phone, from, &id, request).await;
-        return;
-    }
-    let count = node
-        .get_optional_child("retry")
-        .and_then(|retry| attr(retry, "count"))
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(1);
-    asker.acknowledge(device, [id.as_str()]);
-    let Some(sent) = phone.sent(&id).filter(|_| count <= MAX_RETRIES) else {
-        return;
-    };
-    phone.state().signal.forget(&asker.address(device));
-    if let Err(error) = post(world, phone, asker, device, &sent).await {
-        tracing::debug!(error = %error, "a message couldn't be sent again");
-    }
-}
-
 /// A message of one device, as another device gets it.
-fn forwarded(
-    sender: &Phone,
-    device: u16,
-    node: &Node,
-    target: &Jid,
-    to: &Jid,
-    sealed: &Node,
-) -> Node {
+fn forwarded(sender: &Phone, device: u16, node: &Node, target: &Jid, to: &Jid, sealed: &Node) -> Node {
     let own_account = target.user_base() == sender.number || target.user_base() == sender.lid;
     let mut stanza = NodeBuilder::new("message")
         .attr("from", own_address(sender, device, target.server))
         .attr("id", attr(node, "id").unwrap_or_default())
-        .attr(
-            "type",
-            attr(node, "type").unwrap_or_else(|| "text".to_owned()),
-        )
+        .attr("type", attr(node, "type").unwrap_or_else(|| "text".to_owned()))
         .attr("t", unix_seconds())
         .attr("notify", sender.push_name());
     if own_account {
@@ -380,9 +213,7 @@ fn forwarded(
     }
     let identity = node.get_optional_child("device-identity").map(bytes_of);
     let identity = identity.map(|bytes| leaf("device-identity", bytes));
-    stanza
-        .children(std::iter::once(sealed.clone()).chain(identity))
-        .build()
+    stanza.children(std::iter::once(sealed.clone()).chain(identity)).build()
 }
 
 fn own_address(phone: &Phone, device: u16, server: Server) -> Jid {
@@ -390,33 +221,6 @@ fn own_address(phone: &Phone, device: u16, server: Server) -> Jid {
         Server::Lid => phone.lid_jid(device),
         _ => phone.jid(device),
     }
-}
-
-fn receipt(id: &str, from: &Jid, kind: Option<&'static str>) -> Node {
-    let receipt = NodeBuilder::new("receipt")
-        .attr("from", from)
-        .attr("id", id)
-        .attr("t", unix_seconds());
-    match kind {
-        Some(kind) => receipt.attr("type", kind).build(),
-        None => receipt.build(),
-    }
-}
-
-/// A phone couldn't decrypt a message and asks the device for it again.
-fn retry_request(id: &str, from: &Jid, phone: &Phone) -> Node {
-    let retry = NodeBuilder::new("retry")
-        .attr("count", 1_u16)
-        .attr("id", id)
-        .attr("t", unix_seconds())
-        .attr("v", 1_u16)
-        .build();
-    let mut request = receipt(id, from, Some("retry"));
-    request.content = Some(wacore_binary::NodeContent::Nodes(vec![
-        retry,
-        leaf("registration", phone.registration_id.to_be_bytes()),
-    ]));
-    request
 }
 
 fn entry(id: &str, from: &Phone, to: &str, text: &str, direction: Direction) -> PhoneMessage {
@@ -434,18 +238,10 @@ fn text_of(message: &Message) -> String {
     if let Some(text) = &message.conversation {
         return text.clone();
     }
-    if let Some(text) = message
-        .extended_text_message
-        .as_option()
-        .and_then(|text| text.text.clone())
-    {
+    if let Some(text) = message.extended_text_message.as_option().and_then(|text| text.text.clone()) {
         return text;
     }
-    if message.image_message.is_set() {
-        "[image]".to_owned()
-    } else {
-        "[message]".to_owned()
-    }
+    if message.image_message.is_set() { "[image]".to_owned() } else { "[message]".to_owned() }
 }
 
 fn new_message_id() -> String {

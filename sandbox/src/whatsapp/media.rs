@@ -1,9 +1,9 @@
 //! Uploaded media: encrypted blobs, kept in memory by their hash.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::Mutex;
-
 use bytes::Bytes;
+use std::collections::{HashMap, VecDeque};
+
+use super::lock::Lock;
 
 /// All blobs together; the oldest go first.
 const MAX_TOTAL_BYTES: usize = 64 * 1024 * 1024;
@@ -11,7 +11,7 @@ const MAX_TOTAL_BYTES: usize = 64 * 1024 * 1024;
 /// Blobs by their path.
 #[derive(Default)]
 pub(crate) struct MediaStore {
-    inner: Mutex<Inner>,
+    inner: Lock<Inner>,
 }
 
 #[derive(Default)]
@@ -24,7 +24,7 @@ struct Inner {
 impl MediaStore {
     /// Keeps a blob under a name made from the client's token.
     pub(crate) fn put(&self, name: String, blob: Bytes) {
-        let mut inner = self.inner.lock().expect("no holder panics");
+        let mut inner = self.inner.hold();
         if inner.blobs.contains_key(&name) {
             return;
         }
@@ -42,11 +42,6 @@ impl MediaStore {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Bytes> {
-        self.inner
-            .lock()
-            .expect("no holder panics")
-            .blobs
-            .get(name)
-            .cloned()
+        self.inner.hold().blobs.get(name).cloned()
     }
 }

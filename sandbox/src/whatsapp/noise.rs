@@ -43,11 +43,7 @@ pub(crate) struct Ciphers {
 /// What follows from the client's first message.
 pub(crate) enum Opening {
     /// IK: the caller is known already; send the hello and the connection stands.
-    Resumed {
-        hello: Vec<u8>,
-        caller: Caller,
-        ciphers: Ciphers,
-    },
+    Resumed { hello: Vec<u8>, caller: Caller, ciphers: Ciphers },
     /// XX: send the hello, then feed the client's last message to [`XxPending::finish`].
     Full { hello: Vec<u8>, pending: XxPending },
 }
@@ -60,29 +56,17 @@ pub(crate) struct XxPending {
 
 impl ServerIdentity {
     pub(crate) fn fixed() -> Self {
-        let private =
-            PrivateKey::deserialize(&SERVER_KEY_SEED).expect("any 32 bytes are a private key");
-        let public = private
-            .public_key()
-            .expect("a private key has a public one");
-        let chain = wacore_noise::test_util::build_cert_chain_bytes(
-            public
-                .public_key_bytes()
-                .try_into()
-                .expect("a Curve25519 key has 32 bytes"),
-        );
-        Self {
-            key: KeyPair::new(public, private),
-            chain,
-        }
+        let private = PrivateKey::deserialize(&SERVER_KEY_SEED).expect("any 32 bytes are a private key");
+        let public = private.public_key().expect("a private key has a public one");
+        let chain =
+            wacore_noise::test_util::build_cert_chain_bytes(public.public_key_bytes().try_into().expect("a Curve25519 key has 32 bytes"));
+        Self { key: KeyPair::new(public, private), chain }
     }
 
     /// Reads the client's first message and builds the answer to it.
     pub(crate) fn open(&self, message: &[u8]) -> Result<Opening, NoiseFailure> {
-        let hello = HandshakeMessage::decode_from_slice(message)?
-            .client_hello
-            .into_option()
-            .ok_or(NoiseFailure::Missing("client hello"))?;
+        let hello =
+            HandshakeMessage::decode_from_slice(message)?.client_hello.into_option().ok_or(NoiseFailure::Missing("client hello"))?;
         let theirs = key32(hello.ephemeral, "ephemeral key")?;
         match (hello.r#static, hello.payload) {
             (Some(static_key), Some(payload)) => self.open_ik(&theirs, &static_key, &payload),
@@ -100,18 +84,10 @@ impl ServerIdentity {
         noise.mix_shared_secret(self.key.private_key.serialize(), theirs)?;
         let chain = noise.encrypt(&self.chain)?;
         let hello = server_hello(&ephemeral, Some(static_key), chain);
-        Ok(Opening::Full {
-            hello,
-            pending: XxPending { noise, ephemeral },
-        })
+        Ok(Opening::Full { hello, pending: XxPending { noise, ephemeral } })
     }
 
-    fn open_ik(
-        &self,
-        theirs: &[u8; 32],
-        static_key: &[u8],
-        payload: &[u8],
-    ) -> Result<Opening, NoiseFailure> {
+    fn open_ik(&self, theirs: &[u8; 32], static_key: &[u8], payload: &[u8]) -> Result<Opening, NoiseFailure> {
         let mut noise = NoiseHandshake::new(NOISE_PATTERN_IK, &WA_CONN_HEADER)?;
         noise.authenticate(self.key.public_key.public_key_bytes());
         noise.authenticate(theirs);
@@ -135,15 +111,12 @@ impl ServerIdentity {
 impl XxPending {
     /// Reads the client's last message.
     pub(crate) fn finish(mut self, message: &[u8]) -> Result<(Caller, Ciphers), NoiseFailure> {
-        let finish = HandshakeMessage::decode_from_slice(message)?
-            .client_finish
-            .into_option()
-            .ok_or(NoiseFailure::Missing("client finish"))?;
+        let finish =
+            HandshakeMessage::decode_from_slice(message)?.client_finish.into_option().ok_or(NoiseFailure::Missing("client finish"))?;
         let static_key = finish.r#static.ok_or(NoiseFailure::Missing("static key"))?;
         let payload = finish.payload.ok_or(NoiseFailure::Missing("payload"))?;
         let noise_key = key32(Some(self.noise.decrypt(&static_key)?), "static key")?;
-        self.noise
-            .mix_shared_secret(self.ephemeral.private_key.serialize(), &noise_key)?;
+        self.noise.mix_shared_secret(self.ephemeral.private_key.serialize(), &noise_key)?;
         let payload = ClientPayload::decode_from_slice(&self.noise.decrypt(&payload)?)?;
         Ok((Caller { noise_key, payload }, Ciphers::of(self.noise)?))
     }
@@ -171,7 +144,5 @@ fn server_hello(ephemeral: &KeyPair, static_key: Option<Vec<u8>>, chain: Vec<u8>
 }
 
 fn key32(bytes: Option<Vec<u8>>, name: &'static str) -> Result<[u8; 32], NoiseFailure> {
-    bytes
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or(NoiseFailure::Missing(name))
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(NoiseFailure::Missing(name))
 }

@@ -1,7 +1,7 @@
 //! A simulated phone: the account, its keys, its linked devices and its message history.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::MutexGuard;
 
 use rand::RngExt as _;
 use wacore_binary::{Jid, Node};
@@ -11,6 +11,7 @@ use super::adv::{self, Invitation};
 use super::appstate::{AppStateKey, CRITICAL_BLOCK, Collection};
 use super::companion::{Companion, Registration};
 use super::link::LinkRef;
+use super::lock::Lock;
 use super::signal::SignalPeer;
 use super::view::{LinkedDevice, PhoneError, PhoneMessage, PhoneView};
 
@@ -31,7 +32,7 @@ pub(crate) struct Phone {
     pub(crate) registration_id: u32,
     pub(crate) app_key: AppStateKey,
     raw_id: u32,
-    state: Mutex<PhoneState>,
+    state: Lock<PhoneState>,
 }
 
 pub(crate) struct PhoneState {
@@ -73,7 +74,7 @@ impl Phone {
             registration_id,
             app_key: AppStateKey::generate(),
             raw_id: random.random_range(1..=u32::from(u16::MAX)),
-            state: Mutex::new(PhoneState {
+            state: Lock::new(PhoneState {
                 companions: BTreeMap::new(),
                 signal: SignalPeer::new(&account, registration_id),
                 last_device: 0,
@@ -87,7 +88,7 @@ impl Phone {
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, PhoneState> {
-        self.state.lock().expect("no holder panics")
+        self.state.hold()
     }
 
     pub(crate) fn push_name(&self) -> String {
@@ -110,18 +111,9 @@ impl Phone {
 
     pub(crate) fn view(&self) -> PhoneView {
         let state = self.state();
-        let linked = state
-            .companions
-            .iter()
-            .map(|(device, companion)| LinkedDevice {
-                device: *device,
-                online: companion.link.is_some(),
-            })
-            .collect();
-        PhoneView {
-            number: self.number.clone(),
-            linked,
-        }
+        let linked =
+            state.companions.iter().map(|(device, companion)| LinkedDevice { device: *device, online: companion.link.is_some() }).collect();
+        PhoneView { number: self.number.clone(), linked }
     }
 
     /// The number for the next linked device.
@@ -130,10 +122,7 @@ impl Phone {
         if state.companions.len() >= MAX_COMPANIONS {
             return Err(PhoneError::TooManyDevices);
         }
-        state.last_device = state
-            .last_device
-            .checked_add(1)
-            .ok_or(PhoneError::TooManyDevices)?;
+        state.last_device = state.last_device.checked_add(1).ok_or(PhoneError::TooManyDevices)?;
         Ok(state.last_device)
     }
 
@@ -142,19 +131,12 @@ impl Phone {
     }
 
     /// Adds a device whose signature was verified.
-    pub(crate) fn link(
-        &self,
-        device: u16,
-        registration: Registration,
-        identity: Vec<u8>,
-    ) -> Result<(), PhoneError> {
+    pub(crate) fn link(&self, device: u16, registration: Registration, identity: Vec<u8>) -> Result<(), PhoneError> {
         let mut state = self.state();
         if state.companions.len() >= MAX_COMPANIONS {
             return Err(PhoneError::TooManyDevices);
         }
-        state
-            .companions
-            .insert(device, Companion::new(registration, identity));
+        state.companions.insert(device, Companion::new(registration, identity));
         state.devices_changed = adv::unix_seconds();
         let peer = self.address(device);
         state.signal.forget(&peer);
@@ -166,10 +148,7 @@ impl Phone {
         let mut state = self.state();
         let removed = state.companions.remove(&device);
         state.devices_changed = adv::unix_seconds();
-        (
-            removed.is_some(),
-            removed.and_then(|companion| companion.link),
-        )
+        (removed.is_some(), removed.and_then(|companion| companion.link))
     }
 
     pub(crate) fn devices(&self) -> Vec<u16> {
@@ -192,18 +171,10 @@ impl Phone {
     }
 
     /// Works on a collection; `critical_block` starts with the push name in it.
-    pub(crate) fn with_collection<T>(
-        &self,
-        name: &str,
-        work: impl FnOnce(&mut Collection) -> T,
-    ) -> T {
+    pub(crate) fn with_collection<T>(&self, name: &str, work: impl FnOnce(&mut Collection) -> T) -> T {
         let mut state = self.state();
         let collection = state.collections.entry(name.to_owned()).or_insert_with(|| {
-            if name == CRITICAL_BLOCK {
-                self.app_key.push_name_collection(&self.push_name())
-            } else {
-                Collection::default()
-            }
+            if name == CRITICAL_BLOCK { self.app_key.push_name_collection(&self.push_name()) } else { Collection::default() }
         });
         work(collection)
     }
@@ -236,11 +207,13 @@ impl Phone {
     pub(crate) fn remember(&self, message: PhoneMessage) {
         let mut state = self.state();
         // A device that sends a message again (after a retry request) doesn't make it two.
-        if state.history.iter().rev().take(MAX_SENT).any(|known| {
-            known.id == message.id
-                && known.direction == message.direction
-                && known.from == message.from
-        }) {
+        if state
+            .history
+            .iter()
+            .rev()
+            .take(MAX_SENT)
+            .any(|known| known.id == message.id && known.direction == message.direction && known.from == message.from)
+        {
             return;
         }
         push_bounded(&mut state.history, message, MAX_HISTORY);
@@ -255,11 +228,7 @@ impl Phone {
     }
 
     pub(crate) fn sent(&self, id: &str) -> Option<SentMessage> {
-        self.state()
-            .sent
-            .iter()
-            .find(|message| message.id == id)
-            .cloned()
+        self.state().sent.iter().find(|message| message.id == id).cloned()
     }
 }
 
@@ -267,14 +236,8 @@ impl Phone {
 pub(crate) fn parse_number(text: &str) -> Result<String, PhoneError> {
     let digits = text.trim();
     let digits = digits.strip_prefix('+').unwrap_or(digits);
-    let valid = (7..=15).contains(&digits.len())
-        && !digits.starts_with('0')
-        && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if valid {
-        Ok(digits.to_owned())
-    } else {
-        Err(PhoneError::InvalidNumber)
-    }
+    let valid = (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if valid { Ok(digits.to_owned()) } else { Err(PhoneError::InvalidNumber) }
 }
 
 /// A stable hidden id: 15 digits that don't show the number.
@@ -301,11 +264,7 @@ mod tests {
         assert_eq!(parse_number("+79001234567").as_deref(), Ok("79001234567"));
         assert_eq!(parse_number("79001234567").as_deref(), Ok("79001234567"));
         for wrong in ["", "123", "0900123456", "7900abc4567", "1234567890123456"] {
-            assert_eq!(
-                parse_number(wrong),
-                Err(PhoneError::InvalidNumber),
-                "{wrong}"
-            );
+            assert_eq!(parse_number(wrong), Err(PhoneError::InvalidNumber), "{wrong}");
         }
     }
 
@@ -314,9 +273,7 @@ mod tests {
         let phone = Phone::new("79001234567".into());
         for _ in 0..MAX_COMPANIONS {
             let device = phone.reserve_device().expect("a free slot");
-            phone
-                .link(device, Registration::for_tests(), Vec::new())
-                .expect("a free slot");
+            phone.link(device, Registration::for_tests(), Vec::new()).expect("a free slot");
         }
         assert_eq!(phone.reserve_device(), Err(PhoneError::TooManyDevices));
         phone.unlink(1);

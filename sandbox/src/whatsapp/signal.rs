@@ -6,11 +6,10 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use wacore_libsignal::protocol::error::Result;
 use wacore_libsignal::protocol::{
-    CiphertextMessage, CiphertextMessageType, Direction, GenericSignedPreKey, IdentityChange,
-    IdentityKey, IdentityKeyPair, IdentityKeyStore, KeyPair, PreKeyBundle, PreKeyId, PreKeyRecord,
-    PreKeySignalMessage, PreKeyStore, ProtocolAddress, SessionRecord, SessionStore, SignalMessage,
-    SignalProtocolError, SignedPreKeyId, SignedPreKeyRecord, SignedPreKeyStore, Timestamp,
-    UsePQRatchet, message_decrypt, message_encrypt, process_prekey_bundle,
+    CiphertextMessage, CiphertextMessageType, Direction, GenericSignedPreKey, IdentityChange, IdentityKey, IdentityKeyPair,
+    IdentityKeyStore, KeyPair, PreKeyBundle, PreKeyId, PreKeyRecord, PreKeySignalMessage, PreKeyStore, ProtocolAddress, SessionRecord,
+    SessionStore, SignalMessage, SignalProtocolError, SignedPreKeyId, SignedPreKeyRecord, SignedPreKeyStore, Timestamp, UsePQRatchet,
+    message_decrypt, message_encrypt, process_prekey_bundle,
 };
 
 /// One-time keys handed out and not used yet; the oldest go first.
@@ -43,34 +42,16 @@ pub(crate) struct SignalPeer {
 impl SignalPeer {
     pub(crate) fn new(identity: &KeyPair, registration_id: u32) -> Self {
         let key = KeyPair::generate(&mut rand::rng());
-        let signature = identity
-            .calculate_signature(&key.public_key.serialize(), &mut rand::rng())
-            .expect("a fresh private key signs");
-        let record = SignedPreKeyRecord::new(
-            SIGNED_KEY_ID.into(),
-            Timestamp::from_epoch_millis(0),
-            &key,
-            &signature,
-        );
-        let identity = IdentityKeyPair::new(
-            IdentityKey::new(identity.public_key),
-            identity.private_key.clone(),
-        );
+        let signature = identity.calculate_signature(&key.public_key.serialize(), &mut rand::rng()).expect("a fresh private key signs");
+        let record = SignedPreKeyRecord::new(SIGNED_KEY_ID.into(), Timestamp::from_epoch_millis(0), &key, &signature);
+        let identity = IdentityKeyPair::new(IdentityKey::new(identity.public_key), identity.private_key.clone());
         Self {
-            identities: Identities {
-                own: identity,
-                registration_id,
-                known: HashMap::new(),
-            },
+            identities: Identities { own: identity, registration_id, known: HashMap::new() },
             sessions: Sessions::default(),
             one_time: OneTimeKeys::default(),
             signed: SignedKeys {
                 record,
-                public: SignedKey {
-                    id: SIGNED_KEY_ID,
-                    public: raw_key(key.public_key.public_key_bytes()),
-                    signature: signature.to_vec(),
-                },
+                public: SignedKey { id: SIGNED_KEY_ID, public: raw_key(key.public_key.public_key_bytes()), signature: signature.to_vec() },
             },
         }
     }
@@ -84,49 +65,23 @@ impl SignalPeer {
         self.sessions.records.remove(peer.as_str());
     }
 
-    pub(crate) fn start_session(
-        &mut self,
-        peer: &ProtocolAddress,
-        bundle: &PreKeyBundle,
-    ) -> Result<()> {
+    pub(crate) fn start_session(&mut self, peer: &ProtocolAddress, bundle: &PreKeyBundle) -> Result<()> {
         let (sessions, identities) = (&mut self.sessions, &mut self.identities);
         let mut random = rand::rng();
-        at_once(process_prekey_bundle(
-            peer,
-            sessions,
-            identities,
-            bundle,
-            &mut random,
-            UsePQRatchet::No,
-        ))?;
+        at_once(process_prekey_bundle(peer, sessions, identities, bundle, &mut random, UsePQRatchet::No))?;
         Ok(())
     }
 
     pub(crate) fn encrypt(&mut self, peer: &ProtocolAddress, plaintext: &[u8]) -> Result<Sealed> {
-        let message = at_once(message_encrypt(
-            plaintext,
-            peer,
-            &mut self.sessions,
-            &mut self.identities,
-        ))?;
+        let message = at_once(message_encrypt(plaintext, peer, &mut self.sessions, &mut self.identities))?;
         let kind = match message.message_type() {
             CiphertextMessageType::PreKey => "pkmsg",
-            CiphertextMessageType::Whisper
-            | CiphertextMessageType::SenderKey
-            | CiphertextMessageType::Plaintext => "msg",
+            CiphertextMessageType::Whisper | CiphertextMessageType::SenderKey | CiphertextMessageType::Plaintext => "msg",
         };
-        Ok(Sealed {
-            kind,
-            bytes: message.serialize().to_vec(),
-        })
+        Ok(Sealed { kind, bytes: message.serialize().to_vec() })
     }
 
-    pub(crate) fn decrypt(
-        &mut self,
-        peer: &ProtocolAddress,
-        kind: &str,
-        ciphertext: &[u8],
-    ) -> Result<Vec<u8>> {
+    pub(crate) fn decrypt(&mut self, peer: &ProtocolAddress, kind: &str, ciphertext: &[u8]) -> Result<Vec<u8>> {
         let message = if kind == "pkmsg" {
             CiphertextMessage::PreKeySignalMessage(PreKeySignalMessage::try_from(ciphertext)?)
         } else {
@@ -159,9 +114,7 @@ impl SignalPeer {
         let public = raw_key(key.public_key.public_key_bytes());
         self.one_time.last += 1;
         let id = self.one_time.last;
-        self.one_time
-            .keys
-            .insert(id, PreKeyRecord::new(id.into(), &key));
+        self.one_time.keys.insert(id, PreKeyRecord::new(id.into(), &key));
         if self.one_time.keys.len() > MAX_ONE_TIME_KEYS {
             self.one_time.keys.pop_first();
         }
@@ -210,11 +163,7 @@ impl IdentityKeyStore for Identities {
         Ok(self.registration_id)
     }
 
-    async fn save_identity(
-        &mut self,
-        peer: &ProtocolAddress,
-        identity: &IdentityKey,
-    ) -> Result<IdentityChange> {
+    async fn save_identity(&mut self, peer: &ProtocolAddress, identity: &IdentityKey) -> Result<IdentityChange> {
         match self.known.insert(peer.as_str().to_owned(), *identity) {
             Some(old) if old != *identity => Ok(IdentityChange::ReplacedExisting),
             Some(_) | None => Ok(IdentityChange::NewOrUnchanged),
@@ -222,12 +171,7 @@ impl IdentityKeyStore for Identities {
     }
 
     /// A phone accepts a contact's new keys, as WhatsApp does by default.
-    async fn is_trusted_identity(
-        &self,
-        _: &ProtocolAddress,
-        _: &IdentityKey,
-        _: Direction,
-    ) -> Result<bool> {
+    async fn is_trusted_identity(&self, _: &ProtocolAddress, _: &IdentityKey, _: Direction) -> Result<bool> {
         Ok(true)
     }
 
@@ -255,10 +199,7 @@ impl SessionStore for Sessions {
 #[async_trait]
 impl PreKeyStore for OneTimeKeys {
     async fn get_pre_key(&self, id: PreKeyId) -> Result<PreKeyRecord> {
-        self.keys
-            .get(&u32::from(id))
-            .cloned()
-            .ok_or(SignalProtocolError::InvalidPreKeyId)
+        self.keys.get(&u32::from(id)).cloned().ok_or(SignalProtocolError::InvalidPreKeyId)
     }
 
     async fn save_pre_key(&mut self, id: PreKeyId, record: &PreKeyRecord) -> Result<()> {
@@ -275,18 +216,10 @@ impl PreKeyStore for OneTimeKeys {
 #[async_trait]
 impl SignedPreKeyStore for SignedKeys {
     async fn get_signed_pre_key(&self, id: SignedPreKeyId) -> Result<SignedPreKeyRecord> {
-        if u32::from(id) == self.public.id {
-            Ok(self.record.clone())
-        } else {
-            Err(SignalProtocolError::InvalidSignedPreKeyId)
-        }
+        if u32::from(id) == self.public.id { Ok(self.record.clone()) } else { Err(SignalProtocolError::InvalidSignedPreKeyId) }
     }
 
-    async fn save_signed_pre_key(
-        &mut self,
-        _: SignedPreKeyId,
-        record: &SignedPreKeyRecord,
-    ) -> Result<()> {
+    async fn save_signed_pre_key(&mut self, _: SignedPreKeyId, record: &SignedPreKeyRecord) -> Result<()> {
         self.record = record.clone();
         Ok(())
     }

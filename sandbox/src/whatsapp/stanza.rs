@@ -10,9 +10,7 @@ pub(crate) fn server() -> &'static str {
 
 /// An attribute as text, whichever way it was encoded.
 pub(crate) fn attr(node: &Node, name: &str) -> Option<String> {
-    node.attrs
-        .get(name)
-        .map(|value| value.as_str().into_owned())
+    node.attrs.get(name).map(|value| value.as_str().into_owned())
 }
 
 /// An attribute as an address.
@@ -46,10 +44,7 @@ pub(crate) fn result_with(query: &Node, content: Node) -> Node {
 
 /// A negative answer.
 pub(crate) fn error_to(query: &Node, code: u16, text: &'static str) -> Node {
-    let error = NodeBuilder::new("error")
-        .attr("code", code)
-        .attr("text", text)
-        .build();
+    let error = NodeBuilder::new("error").attr("code", code).attr("text", text).build();
     answer(query, "error").children([error]).build()
 }
 
@@ -64,8 +59,5 @@ pub(crate) fn key_id(id: u32) -> Vec<u8> {
 }
 
 fn answer(query: &Node, kind: &'static str) -> NodeBuilder {
-    NodeBuilder::new("iq")
-        .attr("from", server())
-        .attr("type", kind)
-        .attr("id", attr(query, "id").unwrap_or_default())
+    NodeBuilder::new("iq").attr("from", server()).attr("type", kind).attr("id", attr(query, "id").unwrap_or_default())
 }

@@ -46,12 +46,7 @@ pub(crate) struct RawWire {
 
 impl RawWire {
     pub(crate) fn new(socket: WebSocket) -> Self {
-        Self {
-            socket,
-            decoder: FrameDecoder::new(),
-            header_seen: false,
-            start: BytesMut::new(),
-        }
+        Self { socket, decoder: FrameDecoder::new(), header_seen: false, start: BytesMut::new() }
     }
 
     pub(crate) async fn read(&mut self) -> Result<BytesMut, WireError> {
@@ -78,13 +73,7 @@ impl RawWire {
     }
 
     pub(crate) fn secured(self, ciphers: Ciphers) -> Wire {
-        Wire {
-            socket: self.socket,
-            decoder: self.decoder,
-            ciphers,
-            sent: 0,
-            received: 0,
-        }
+        Wire { socket: self.socket, decoder: self.decoder, ciphers, sent: 0, received: 0 }
     }
 }
 
@@ -102,9 +91,7 @@ impl Wire {
     pub(crate) async fn read(&mut self) -> Result<Node, WireError> {
         loop {
             if let Some(mut frame) = self.decoder.decode_frame() {
-                self.ciphers
-                    .read
-                    .decrypt_in_place_with_counter(self.received, &mut frame)?;
+                self.ciphers.read.decrypt_in_place_with_counter(self.received, &mut frame)?;
                 self.received = self.received.wrapping_add(1);
                 let stanza = wacore_binary::util::unpack_bytes(frame)?;
                 return Ok(OwnedNodeRef::new(stanza)?.to_owned_node());
@@ -116,9 +103,7 @@ impl Wire {
 
     pub(crate) async fn write(&mut self, node: &Node) -> Result<(), WireError> {
         let mut frame = wacore_binary::marshal(node)?;
-        self.ciphers
-            .write
-            .encrypt_in_place_with_counter(self.sent, &mut frame)?;
+        self.ciphers.write.encrypt_in_place_with_counter(self.sent, &mut frame)?;
         self.sent = self.sent.wrapping_add(1);
         write_frame(&mut self.socket, &frame).await
     }
@@ -186,13 +171,7 @@ mod tests {
 
     #[test]
     fn another_protocol_is_refused() {
-        assert!(matches!(
-            header_length(b"GET / HTTP/1.1"),
-            Err(WireError::Header)
-        ));
-        assert!(matches!(
-            header_length(b"ED\x00\x01\xff\xff\xff"),
-            Err(WireError::Header)
-        ));
+        assert!(matches!(header_length(b"GET / HTTP/1.1"), Err(WireError::Header)));
+        assert!(matches!(header_length(b"ED\x00\x01\xff\xff\xff"), Err(WireError::Header)));
     }
 }

@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use rand::RngExt as _;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use wacore_binary::{Jid, Server};
 
 use super::fault::{FaultBook, FaultTarget};
 use super::link::LinkRef;
+use super::lock::Lock;
 use super::media::MediaStore;
 use super::noise::ServerIdentity;
 use super::phone::Phone;
@@ -37,10 +40,12 @@ pub(crate) struct World {
     pub(crate) media: MediaStore,
     /// Cancelled when the service stops.
     pub(crate) stop: CancellationToken,
+    /// Owns every task of the service; it has ended when they have.
+    pub(crate) tasks: TaskTracker,
     directory: RwLock<Directory>,
-    refs: Mutex<HashMap<String, RefSlot>>,
-    codes: Mutex<HashMap<String, CodeSlot>>,
-    links: Mutex<HashMap<u64, (LinkRef, Option<String>)>>,
+    refs: Lock<HashMap<String, RefSlot>>,
+    codes: Lock<HashMap<String, CodeSlot>>,
+    links: Lock<HashMap<u64, (LinkRef, Option<String>)>>,
     next_link: AtomicU64,
 }
 
@@ -95,10 +100,11 @@ impl World {
             count: Counters::default(),
             media: MediaStore::default(),
             stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
             directory: RwLock::default(),
-            refs: Mutex::default(),
-            codes: Mutex::default(),
-            links: Mutex::default(),
+            refs: Lock::default(),
+            codes: Lock::default(),
+            links: Lock::default(),
             next_link: AtomicU64::new(1),
         }
     }
@@ -146,30 +152,24 @@ impl World {
     }
 
     pub(crate) fn register(&self, link: &LinkRef, number: Option<String>) {
-        let mut links = self.links.lock().expect("no holder panics");
+        let mut links = self.links.hold();
         links.insert(link.id, (link.clone(), number));
     }
 
     /// Forgets a link that ended, with the pairings it offered.
     pub(crate) fn deregister(&self, link: u64) {
-        self.links.lock().expect("no holder panics").remove(&link);
+        self.links.hold().remove(&link);
         self.withdraw(link);
     }
 
     /// Ends the pairings a link offered.
     pub(crate) fn withdraw(&self, link: u64) {
-        self.refs
-            .lock()
-            .expect("no holder panics")
-            .retain(|_, slot| slot.link.id != link);
-        self.codes
-            .lock()
-            .expect("no holder panics")
-            .retain(|_, slot| slot.link.id != link);
+        self.refs.hold().retain(|_, slot| slot.link.id != link);
+        self.codes.hold().retain(|_, slot| slot.link.id != link);
     }
 
     pub(crate) fn links_of(&self, target: &FaultTarget) -> Vec<LinkRef> {
-        let links = self.links.lock().expect("no holder panics");
+        let links = self.links.hold();
         links
             .values()
             .filter(|(_, number)| match target {
@@ -181,79 +181,35 @@ impl World {
     }
 
     /// Makes the references for one connection's QR codes. They expire as the client moves on to the next.
-    pub(crate) fn offer_refs(
-        &self,
-        link: &LinkRef,
-        noise_key: [u8; 32],
-        identity: [u8; 32],
-    ) -> Vec<String> {
+    pub(crate) fn offer_refs(&self, link: &LinkRef, noise_key: [u8; 32], identity: [u8; 32]) -> Vec<String> {
         let start = Instant::now() + FIRST_REF + REF_GRACE;
-        let offered: Vec<(String, Instant)> = (0..REFS_PER_LINK)
-            .map(|index| (new_reference(), start + NEXT_REF * index))
-            .collect();
-        let mut refs = self.refs.lock().expect("no holder panics");
+        let offered: Vec<(String, Instant)> = (0..REFS_PER_LINK).map(|index| (new_reference(), start + NEXT_REF * index)).collect();
+        let mut refs = self.refs.hold();
         for (reference, expires) in &offered {
-            let slot = RefSlot {
-                link: link.clone(),
-                noise_key,
-                identity,
-                expires: *expires,
-            };
+            let slot = RefSlot { link: link.clone(), noise_key, identity, expires: *expires };
             refs.insert(reference.clone(), slot);
         }
-        offered
-            .into_iter()
-            .map(|(reference, _)| reference)
-            .collect()
+        offered.into_iter().map(|(reference, _)| reference).collect()
     }
 
     /// The connection behind a scanned code, if the keys in the code are the connection's.
-    pub(crate) fn find_ref(
-        &self,
-        reference: &str,
-        noise_key: &[u8; 32],
-        identity: &[u8; 32],
-    ) -> Result<LinkRef, PhoneError> {
-        let refs = self.refs.lock().expect("no holder panics");
-        let slot = refs
-            .get(reference)
-            .filter(|slot| slot.expires > Instant::now())
-            .ok_or(PhoneError::NoSuchQr)?;
-        if slot.noise_key == *noise_key && slot.identity == *identity {
-            Ok(slot.link.clone())
-        } else {
-            Err(PhoneError::ForeignQr)
-        }
+    pub(crate) fn find_ref(&self, reference: &str, noise_key: &[u8; 32], identity: &[u8; 32]) -> Result<LinkRef, PhoneError> {
+        let refs = self.refs.hold();
+        let slot = refs.get(reference).filter(|slot| slot.expires > Instant::now()).ok_or(PhoneError::NoSuchQr)?;
+        if slot.noise_key == *noise_key && slot.identity == *identity { Ok(slot.link.clone()) } else { Err(PhoneError::ForeignQr) }
     }
 
     /// Notes that a client shows a pairing code for a number; a newer one takes the place of an older.
-    pub(crate) fn offer_code(
-        &self,
-        number: String,
-        link: LinkRef,
-        wrapped_ephemeral: Vec<u8>,
-    ) -> Vec<u8> {
+    pub(crate) fn offer_code(&self, number: String, link: LinkRef, wrapped_ephemeral: Vec<u8>) -> Vec<u8> {
         let reference = new_reference().into_bytes();
-        let slot = CodeSlot {
-            link,
-            wrapped_ephemeral,
-            reference: reference.clone(),
-            expires: Instant::now() + CODE_VALIDITY,
-        };
-        self.codes
-            .lock()
-            .expect("no holder panics")
-            .insert(number, slot);
+        let slot = CodeSlot { link, wrapped_ephemeral, reference: reference.clone(), expires: Instant::now() + CODE_VALIDITY };
+        self.codes.hold().insert(number, slot);
         reference
     }
 
     pub(crate) fn find_code(&self, number: &str) -> Result<CodeSlot, PhoneError> {
-        let codes = self.codes.lock().expect("no holder panics");
-        codes
-            .get(number)
-            .filter(|slot| slot.expires > Instant::now())
-            .cloned()
-            .ok_or(PhoneError::NoSuchCode)
+        let codes = self.codes.hold();
+        codes.get(number).filter(|slot| slot.expires > Instant::now()).cloned().ok_or(PhoneError::NoSuchCode)
     }
 
     pub(crate) fn stats(&self) -> WhatsappStats {
@@ -263,16 +219,12 @@ impl World {
         for phone in &phones {
             let state = phone.state();
             linked_devices += state.companions.len();
-            links += state
-                .companions
-                .values()
-                .filter(|device| device.link.is_some())
-                .count();
+            links += state.companions.values().filter(|device| device.link.is_some()).count();
         }
         WhatsappStats {
             phones: phones.len(),
             linked_devices,
-            sockets: self.links.lock().expect("no holder panics").len(),
+            sockets: self.links.hold().len(),
             links,
             logins: read(&self.count.logins),
             pairings: read(&self.count.pairings),
@@ -290,8 +242,5 @@ impl World {
 fn new_reference() -> String {
     use base64::Engine as _;
     let bytes: [u8; 48] = rand::rng().random();
-    format!(
-        "2@{}",
-        base64::engine::general_purpose::STANDARD.encode(bytes)
-    )
+    format!("2@{}", base64::engine::general_purpose::STANDARD.encode(bytes))
 }

@@ -34,18 +34,11 @@ async fn a_typed_pairing_code_pairs_and_connects() {
     service.add_phone(SALON).unwrap();
     let mut salon = Salon::start(&service, &new_device()).await;
     let code = salon.pairing_code(SALON).await;
-    let wrong = if code.starts_with('A') {
-        "BBBB-BBBB"
-    } else {
-        "AAAA-AAAA"
-    };
+    let wrong = if code.starts_with('A') { "BBBB-BBBB" } else { "AAAA-AAAA" };
     let refused = service.enter_code(SALON, wrong).await;
     assert_eq!(refused, Err(PhoneError::WrongCode));
     let (head, tail) = code.split_at(4);
-    service
-        .enter_code(SALON, &format!("{head}-{tail}"))
-        .await
-        .unwrap();
+    service.enter_code(SALON, &format!("{head}-{tail}")).await.unwrap();
     salon.connected().await;
     salon.stop().await;
     service.shutdown().await;
@@ -57,20 +50,11 @@ async fn a_qr_code_works_once_and_only_for_a_known_phone() {
     service.add_phone(SALON).unwrap();
     let mut salon = Salon::start(&service, &new_device()).await;
     let qr = salon.qr().await;
-    assert_eq!(
-        service.scan(GUEST, &qr).await,
-        Err(PhoneError::UnknownPhone)
-    );
-    assert_eq!(
-        service.scan(SALON, "hello").await,
-        Err(PhoneError::InvalidQr)
-    );
+    assert_eq!(service.scan(GUEST, &qr).await, Err(PhoneError::UnknownPhone));
+    assert_eq!(service.scan(SALON, "hello").await, Err(PhoneError::InvalidQr));
     let mut foreign: Vec<&str> = qr.split(',').collect();
     foreign[1] = foreign[2];
-    assert_eq!(
-        service.scan(SALON, &foreign.join(",")).await,
-        Err(PhoneError::ForeignQr)
-    );
+    assert_eq!(service.scan(SALON, &foreign.join(",")).await, Err(PhoneError::ForeignQr));
     let link = format!("https://wa.me/settings/linked_devices#{qr}");
     service.scan(SALON, &link).await.unwrap();
     assert_eq!(service.scan(SALON, &qr).await, Err(PhoneError::NoSuchQr));
@@ -97,11 +81,7 @@ async fn a_second_link_of_a_device_replaces_the_first() {
     let service = service().await;
     let (mut first, device) = Salon::paired(&service, SALON).await;
     let mut second = Salon::start(&service, &device).await;
-    first
-        .wait_for("replacement", |event| {
-            matches!(event, Event::StreamReplaced(_)).then_some(())
-        })
-        .await;
+    first.wait_for("replacement", |event| matches!(event, Event::StreamReplaced(_)).then_some(())).await;
     second.connected().await;
     let stats = service.stats();
     assert_eq!((stats.replaced, stats.links), (1, 1));
@@ -115,11 +95,7 @@ async fn an_unlinked_device_is_logged_out_for_good() {
     let service = service().await;
     let (mut salon, device) = Salon::paired(&service, SALON).await;
     service.unlink(SALON).await.unwrap();
-    salon
-        .wait_for("logout", |event| {
-            matches!(event, Event::LoggedOut(_)).then_some(())
-        })
-        .await;
+    salon.wait_for("logout", |event| matches!(event, Event::LoggedOut(_)).then_some(())).await;
     salon.stop().await;
     let mut again = Salon::start(&service, &device).await;
     let on_connect = again
@@ -142,19 +118,11 @@ async fn a_device_of_another_world_is_refused() {
     salon.stop().await;
     let elsewhere = service().await;
     let mut stranger = Salon::start(&elsewhere, &device).await;
-    stranger
-        .wait_for("refusal", |event| {
-            matches!(event, Event::LoggedOut(_)).then_some(())
-        })
-        .await;
+    stranger.wait_for("refusal", |event| matches!(event, Event::LoggedOut(_)).then_some(())).await;
     // The same number, linked there with other keys: the wrong key is as good as none.
     let (rightful, _) = Salon::paired(&elsewhere, SALON).await;
     let mut impostor = Salon::start(&elsewhere, &device).await;
-    impostor
-        .wait_for("refusal", |event| {
-            matches!(event, Event::LoggedOut(_)).then_some(())
-        })
-        .await;
+    impostor.wait_for("refusal", |event| matches!(event, Event::LoggedOut(_)).then_some(())).await;
     assert_eq!(elsewhere.stats().links, 1);
     for salon in [stranger, rightful, impostor] {
         salon.stop().await;
@@ -168,10 +136,7 @@ async fn a_logged_out_client_leaves_the_phone_without_a_device() {
     let service = service().await;
     let (salon, _) = Salon::paired(&service, SALON).await;
     salon.client().logout().await;
-    until("unlinked", || {
-        service.phones()[0].linked.is_empty().then_some(())
-    })
-    .await;
+    until("unlinked", || service.phones()[0].linked.is_empty().then_some(())).await;
     salon.stop().await;
     service.shutdown().await;
 }

@@ -26,42 +26,24 @@ pub(super) enum Admission {
     /// Pair.
     Unpaired(Registration),
     /// Go online; another link of the same device must end.
-    Login {
-        phone: Arc<Phone>,
-        device: u16,
-        replaced: Option<LinkRef>,
-    },
+    Login { phone: Arc<Phone>, device: u16, replaced: Option<LinkRef> },
 }
 
 impl LoginRefusal {
-    const UNKNOWN_DEVICE: Self = Self {
-        code: 401,
-        expire_s: None,
-    };
-    const BAD_REGISTRATION: Self = Self {
-        code: 400,
-        expire_s: None,
-    };
+    const UNKNOWN_DEVICE: Self = Self { code: 401, expire_s: None };
+    const BAD_REGISTRATION: Self = Self { code: 400, expire_s: None };
 
     pub(super) fn stanza(self) -> Node {
-        let mut failure = NodeBuilder::new("failure")
-            .attr("reason", self.code)
-            .attr("location", "sandbox");
+        let mut failure = NodeBuilder::new("failure").attr("reason", self.code).attr("location", "sandbox");
         if self.code == 402 {
-            failure = failure
-                .attr("code", BAN_REASON)
-                .attr("expire", self.expire_s.unwrap_or(3600));
+            failure = failure.attr("code", BAN_REASON).attr("expire", self.expire_s.unwrap_or(3600));
         }
         failure.build()
     }
 }
 
 /// Checks the caller's credentials as the real service does.
-pub(super) fn admit(
-    world: &World,
-    me: &LinkRef,
-    caller: &Caller,
-) -> Result<Admission, LoginRefusal> {
+pub(super) fn admit(world: &World, me: &LinkRef, caller: &Caller) -> Result<Admission, LoginRefusal> {
     let payload = &caller.payload;
     let Some(username) = payload.username else {
         return payload
@@ -76,10 +58,7 @@ pub(super) fn admit(
         return Err(refusal);
     }
     let phone = world.phone(&number).ok_or(LoginRefusal::UNKNOWN_DEVICE)?;
-    let device = payload
-        .device
-        .and_then(|device| u16::try_from(device).ok())
-        .ok_or(LoginRefusal::UNKNOWN_DEVICE)?;
+    let device = payload.device.and_then(|device| u16::try_from(device).ok()).ok_or(LoginRefusal::UNKNOWN_DEVICE)?;
     let replaced = {
         let mut state = phone.state();
         let companion = state
@@ -91,11 +70,7 @@ pub(super) fn admit(
         companion.link.replace(me.clone())
     };
     tick(&world.count.logins);
-    Ok(Admission::Login {
-        phone,
-        device,
-        replaced,
-    })
+    Ok(Admission::Login { phone, device, replaced })
 }
 
 impl Link {
@@ -198,8 +173,5 @@ impl Link {
 }
 
 fn information(child: Node) -> Node {
-    NodeBuilder::new("ib")
-        .attr("from", server())
-        .children([child])
-        .build()
+    NodeBuilder::new("ib").attr("from", server()).children([child]).build()
 }

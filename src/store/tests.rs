@@ -4,7 +4,10 @@ mod contract;
 mod crash;
 mod damage;
 mod group_commit;
+mod limits;
+mod model;
 mod opening;
+mod versions;
 
 use std::path::Path;
 use std::sync::Arc;

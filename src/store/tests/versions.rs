@@ -1,0 +1,128 @@
+//! Every version of every record that was ever written can still be read: `tests/fixtures/store/v<N>/<record>.json`.
+//!
+//! A fixture is never changed. When a record gets a new version, its JSON joins as `v<N+1>` and the old one must still load.
+
+use std::fmt::Debug;
+
+use chrono::{DateTime, TimeZone, Utc};
+use frontdesk_actors::ids::{OwnIdentity, SalonId};
+use frontdesk_actors::records::{
+    ActivationRecord, CompanyFlags, CompanyRecord, Desired, EventKind, EventRecord, InboxEntry, InboxId, IntegrationStatus, LifecycleEvent,
+    MarketplaceUser, NewInboxEntry, SessionRecord,
+};
+use frontdesk_actors::view::{SessionState, StateReason};
+use serde_json::json;
+
+use super::{activation, company_id, moment, phone, salon_id};
+use crate::store::counters::Counters;
+use crate::store::fault::Fault;
+use crate::store::records::{Claim, InboxDone, Stored, decode, encode};
+
+fn later() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 3, 5, 0, 0, 0).unwrap()
+}
+
+/// The fixture loads as `expected`, and the newest version of `expected` comes back as itself.
+fn loads<T: Stored + PartialEq + Debug>(fixture: &str, expected: &T) {
+    assert_eq!(&decode::<T>(fixture.as_bytes()).unwrap(), expected);
+    let newest = encode(expected).unwrap();
+    assert!(newest.starts_with(format!("{{\"version\":{},", T::VERSION).as_bytes()));
+    assert_eq!(&decode::<T>(&newest).unwrap(), expected);
+}
+
+macro_rules! fixture {
+    ($name:literal) => {
+        include_str!(concat!("../../../tests/fixtures/store/", $name, ".json"))
+    };
+}
+
+fn full_company() -> CompanyRecord {
+    CompanyRecord {
+        company_id: company_id(12),
+        salon_id: salon_id(962_302),
+        title: Some("Салон \"Ромашка\" <b>".to_owned()),
+        phone: Some(phone()),
+        email: Some("salon@example.com".to_owned()),
+        address: Some("Тверская, 1".to_owned()),
+        timezone: "Asia/Yekaterinburg".to_owned(),
+        integration_status: IntegrationStatus::Active,
+        whatsapp_connected: true,
+        whatsapp_phone: Some(phone()),
+        whatsapp_connected_at: Some(moment()),
+        connected_at: Some(later()),
+        registered_at: moment(),
+        flags: CompanyFlags { ai_enabled: true, sync_enabled: false, whatsapp_enabled: true },
+        marketplace_user: MarketplaceUser { id: Some(33), name: Some("Анна".to_owned()), phone: Some(phone()), email: None },
+        api_key_hash: Some("ab".repeat(32)),
+        webhook_secret_hash: None,
+        raw_salon: json!({ "id": 962_302, "country": null, "schedule": ["10:00"] }),
+        created_at: moment(),
+        updated_at: later(),
+    }
+}
+
+fn salon() -> SalonId {
+    salon_id(962_302)
+}
+
+#[test]
+fn version_1_of_the_company_loads() {
+    loads(fixture!("v1/company"), &full_company());
+}
+
+#[test]
+fn version_1_of_session_and_activation_load() {
+    let session = SessionRecord {
+        company_id: company_id(12),
+        desired: Desired::Online,
+        state: SessionState::Banned,
+        reason: Some(StateReason::NetworkLost),
+        since: moment(),
+        not_before: Some(later()),
+        own: Some(OwnIdentity { phone: phone(), lid: Some("1@lid".to_owned()) }),
+    };
+    loads(fixture!("v1/session"), &session);
+    loads(fixture!("v1/activation"), &ActivationRecord { window_ends_at: later(), ..activation(company_id(12)) });
+}
+
+#[test]
+fn version_1_of_the_timeline_and_the_inbox_load() {
+    let event = EventRecord {
+        company_id: company_id(12),
+        salon_id: salon(),
+        kind: EventKind::WhatsappConnected,
+        data: json!({ "attempt": 2 }),
+        at: moment(),
+    };
+    loads(fixture!("v1/event"), &event);
+    let entry = NewInboxEntry {
+        company_id: Some(company_id(12)),
+        salon_id: salon(),
+        event: LifecycleEvent::Unknown("renamed".to_owned()),
+        received_at: moment(),
+        body: json!({ "salon_id": 962_302 }),
+    };
+    loads(fixture!("v1/inbox"), &InboxEntry { id: InboxId(5), entry, attempts: 3 });
+    let done = InboxDone { salon_id: salon(), event: LifecycleEvent::Uninstall, received_at: moment(), done_at: later(), attempts: 1 };
+    loads(fixture!("v1/inbox_done"), &done);
+}
+
+#[test]
+fn version_1_of_claims_and_counters_load() {
+    loads(fixture!("v1/claim"), &Claim { salon_id: salon(), until: later() });
+    let by_status = [1, 2, 3, 4, 5, 6, 7];
+    let counters = Counters { commits: 9, last_company: 8, last_inbox: 7, last_event: 6, by_status };
+    loads(fixture!("v1/counters"), &counters);
+}
+
+#[test]
+fn a_record_from_the_future_or_of_another_kind_is_a_named_fault() {
+    let future = r#"{"version":2,"salon_id":1}"#;
+    let fault = decode::<Claim>(future.as_bytes()).unwrap_err();
+    assert!(matches!(fault, Fault::NewerRecord { what: "signature claim", version: 2 }));
+    for wrong in ["", "{}", "[1]", r#"{"version":1}"#, r#"{"version":-1,"salon_id":1}"#] {
+        assert!(matches!(decode::<Claim>(wrong.as_bytes()), Err(Fault::Unreadable { .. })), "{wrong}");
+    }
+    let spaced = fixture!("v1/claim").replace(r#"{"version":1,"#, "{ \"version\" : 1 ,");
+    assert!(decode::<Claim>(spaced.as_bytes()).is_ok());
+}

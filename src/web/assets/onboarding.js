@@ -14,6 +14,7 @@ const POLL_MS = 2000;
 const POLL_HIDDEN_MS = 15000;
 /** A session that was at rest has this long to start before the page says so and offers the button. */
 const WAKING_MS = 6000;
+const LINE_MS = 5000;
 /** A socket gets this long before the page asks over HTTP. */
 const POLL_AFTER_MS = 3000;
 
@@ -38,7 +39,7 @@ const events = {
     if (state !== model.state) model.stateAt = performance.now();
     Object.assign(model, { state, reason, action, retryAt });
     if (state === "Pairing" || state === "Online") model.linked = true;
-    if (state === "LoggedOut") model.linked = false;
+    if (["LoggedOut", "AwaitingScan", "AwaitingCode"].includes(state)) model.linked = false;
     if (state !== "AwaitingScan") Object.assign(model, { qr: "", qrEnds: 0 });
     if (state !== "AwaitingCode") Object.assign(model, { code: "", codeEnds: 0 });
   },
@@ -84,7 +85,7 @@ function pollSoon(ms) {
 async function ask(path, options = {}) {
   const headers = { authorization: `Bearer ${token}`, ...options.headers };
   try {
-    const answer = await fetch(path, { ...options, headers, cache: "no-store", signal: AbortSignal.timeout(20000) });
+    const answer = await fetch(path, { ...options, headers, cache: "no-store", signal: AbortSignal.timeout?.(20000) });
     return { status: answer.status, body: await answer.json().catch(() => ({})) };
   } catch {
     return { status: 0, body: { code: "NO_CONNECTION" } };
@@ -104,6 +105,7 @@ async function learn(body) {
   const state = typeof body.state === "object" && body.state ? body.state : { ...body, state: body.state ?? body.status };
   if (!words.states[state.state]) return;
   events["session-state"]({ ...state, retryAt: state.retryAt ?? state.retry_at });
+  model.linked = Boolean(body.phoneNumber) && state.state !== "LoggedOut";
   if (body.connected) events["whatsapp-connected"]({ phone: body.phoneNumber ?? "" });
   if (body.activation?.status) events.activation(body.activation);
   render();
@@ -131,10 +133,12 @@ const live = open({
   onEvent: hear,
   onChange({ connected, refused }) {
     if (refused) return stop(refused);
-    if (connected) clearTimeout(pollTimer);
-    else if (model.live !== false) pollSoon(POLL_AFTER_MS);
-    line(connected && model.live === false ? words.live.connectionBack : connected ? "" : words.live.connectionLost);
+    const before = model.live;
     model.live = connected;
+    if (connected) clearTimeout(pollTimer);
+    else if (before !== false) pollSoon(POLL_AFTER_MS);
+    if (!connected) line(words.live.connectionLost);
+    else line(before === false ? words.live.connectionBack : "", LINE_MS);
   },
 });
 
@@ -180,7 +184,7 @@ $("activate").onclick = (event) =>
 if (navigator.clipboard) {
   $("copy").hidden = false;
   $("copy").onclick = async () => {
-    await navigator.clipboard.writeText(model.code).then(() => line(words.live.copied), () => {});
+    await navigator.clipboard.writeText(model.code).then(() => line(words.live.copied, LINE_MS), () => {});
   };
 }
 
@@ -192,7 +196,12 @@ for (const link of document.querySelectorAll("[data-language]")) {
 
 /* ---- what is shown --------------------------------------------------------------------------------------------------- */
 
-function line(text) {
+let lineTimer;
+
+/** Good news leave after a while; bad news stay until they are over. */
+function line(text, forMs) {
+  clearTimeout(lineTimer);
+  if (forMs) lineTimer = setTimeout(line, forMs, "");
   $("line").textContent = text;
   $("line").hidden = !text;
 }

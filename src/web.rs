@@ -13,7 +13,7 @@ mod words;
 
 pub use language::Language;
 
-use words::{ErrorWords, Words};
+use words::{Text, Words};
 
 /// The way back into YClients.
 const YCLIENTS: &str = "https://yclients.com/";
@@ -51,9 +51,10 @@ pub enum PageError {
 }
 
 impl PageError {
-    fn way_back(self) -> &'static str {
+    /// Where its way back leads, and what it is called.
+    fn way_back(self, words: &Words) -> (&'static str, &'static str) {
         match self {
-            Self::NotFound | Self::TooMany | Self::Unavailable => HOME,
+            Self::NotFound | Self::TooMany | Self::Unavailable => (HOME, words.frame.to_start),
             Self::NotConfigured
             | Self::BadSalon
             | Self::BadSignature
@@ -62,7 +63,7 @@ impl PageError {
             | Self::MarketplaceDown
             | Self::TokenMissing
             | Self::TokenInvalid
-            | Self::TokenExpired => YCLIENTS,
+            | Self::TokenExpired => (YCLIENTS, words.frame.back_to_yclients),
         }
     }
 }
@@ -101,20 +102,16 @@ struct ErrorPage<'a> {
     language: Language,
     words: &'static Words,
     home: &'static str,
-    error: ErrorWords,
+    error: Text,
     way_back: &'static str,
+    back: &'static str,
     request_id: &'a str,
 }
 
 /// The landing page.
 pub fn landing(language: Language) -> String {
-    let page = LandingPage {
-        language,
-        words: words::of(language),
-        languages: LanguageLinks::of("", language),
-        home: HOME,
-        yclients: YCLIENTS,
-    };
+    let page =
+        LandingPage { language, words: words::of(language), languages: LanguageLinks::of("", language), home: HOME, yclients: YCLIENTS };
     page.render().expect("a template over strings cannot fail")
 }
 
@@ -126,14 +123,8 @@ pub fn onboarding(language: Language, token: &str, view: &CompanyView) -> String
 /// An error page with a way back.
 pub fn error_page(language: Language, error: PageError, request_id: &str) -> String {
     let words = words::of(language);
-    let page = ErrorPage {
-        language,
-        words,
-        home: HOME,
-        error: (words.error)(error),
-        way_back: error.way_back(),
-        request_id,
-    };
+    let (way_back, back) = error.way_back(words);
+    let page = ErrorPage { language, words, home: HOME, error: (words.error)(error), way_back, back, request_id };
     page.render().expect("a template over strings cannot fail")
 }
 

@@ -79,11 +79,7 @@ pub(super) struct Admitted {
 }
 
 /// Runs before a socket joins the namespace, on both transports.
-pub(super) async fn admit(
-    socket: SocketRef,
-    State(realtime): State<Realtime>,
-    TryData(auth): TryData<Value>,
-) -> Result<(), RefusalCode> {
+pub(super) async fn admit(socket: SocketRef, State(realtime): State<Realtime>, TryData(auth): TryData<Value>) -> Result<(), RefusalCode> {
     match check(&socket, &realtime, auth.ok().as_ref()).await {
         Ok(admitted) => {
             socket.extensions.insert(admitted);

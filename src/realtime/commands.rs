@@ -79,12 +79,7 @@ async fn request_qr(socket: SocketRef, Extension(desk): Extension<Desk>, ack: Ac
     finish(&socket, ack, "error", answer);
 }
 
-async fn request_pairing_code(
-    socket: SocketRef,
-    Extension(desk): Extension<Desk>,
-    TryData(payload): TryData<Value>,
-    ack: AckSender,
-) {
+async fn request_pairing_code(socket: SocketRef, Extension(desk): Extension<Desk>, TryData(payload): TryData<Value>, ack: AckSender) {
     let answer = match (phone_in(payload.ok().as_ref()), desk.permits.try_acquire()) {
         (Err(refused), _) => refused,
         (Ok(_), Err(_)) => too_many(),

@@ -1,9 +1,7 @@
 use chrono::{DateTime, Duration, Utc};
 use frontdesk_actors::ids::{CompanyId, Generation, OwnIdentity, SalonId, Secret};
 use frontdesk_actors::records::IntegrationStatus;
-use frontdesk_actors::view::{
-    ActivationView, CompanyView, NextStep, PairingView, QrView, SessionState, SessionView, StateReason,
-};
+use frontdesk_actors::view::{ActivationView, CompanyView, NextStep, PairingView, QrView, SessionState, SessionView, StateReason};
 
 use super::words::{ACTIONS, REASONS};
 use super::*;

@@ -18,14 +18,6 @@ pub(super) struct Text {
     pub(super) text: &'static str,
 }
 
-/// An error page: heading, explanation, the label of its way back.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ErrorWords {
-    pub(super) title: &'static str,
-    pub(super) text: &'static str,
-    pub(super) back: &'static str,
-}
-
 /// Words of the frame around every page.
 #[derive(Debug)]
 pub(super) struct Frame {
@@ -35,6 +27,8 @@ pub(super) struct Frame {
     pub(super) footer: &'static str,
     pub(super) request_id: &'static str,
     pub(super) to_yclients: &'static str,
+    pub(super) back_to_yclients: &'static str,
+    pub(super) to_start: &'static str,
 }
 
 /// Words of the landing page.
@@ -145,7 +139,7 @@ pub(super) struct Words {
     pub(super) state: fn(SessionState) -> Text,
     pub(super) reason: fn(StateReason) -> &'static str,
     pub(super) action: fn(NextStep) -> &'static str,
-    pub(super) error: fn(PageError) -> ErrorWords,
+    pub(super) error: fn(PageError) -> Text,
 }
 
 /// The words of this language.

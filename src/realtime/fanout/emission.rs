@@ -145,12 +145,7 @@ fn state_payload(view: &CompanyView) -> SessionStatePayload {
 fn qr_payload(qr: &QrView, now: DateTime<Utc>) -> Option<Emission> {
     let expires_in = seconds_left(qr.expires_at, now)?;
     let text = qr.text.expose();
-    Some(Emission::Qr(QrPayload {
-        qr: text.to_owned(),
-        image: web::qr_svg_data_url(text),
-        expires_in,
-        attempt: qr.attempt,
-    }))
+    Some(Emission::Qr(QrPayload { qr: text.to_owned(), image: web::qr_svg_data_url(text), expires_in, attempt: qr.attempt }))
 }
 
 fn pairing_payload(pairing: &PairingView, now: DateTime<Utc>) -> Option<Emission> {

@@ -2,7 +2,7 @@
 
 use frontdesk_actors::view::{NextStep, SessionState, StateReason};
 
-use super::{ActivationWords, ErrorWords, FailureWords, Frame, Landing, Live, Onboarding, Text, Words};
+use super::{ActivationWords, FailureWords, Frame, Landing, Live, Onboarding, Text, Words};
 use crate::web::PageError;
 
 pub(super) static WORDS: Words = Words {
@@ -13,21 +13,38 @@ pub(super) static WORDS: Words = Words {
         footer: "WhatsApp integration for salons on YClients",
         request_id: "Request id for support:",
         to_yclients: "Go to YClients",
+        back_to_yclients: "Back to YClients",
+        to_start: "To the start page",
     },
     landing: Landing {
         title: "Your salon's WhatsApp, together with YClients",
         lead: "Connect the salon's number once: from then on the connection is kept by itself, around the clock, with no computer left on.",
         does_title: "What the integration does",
         does: [
-            Text { title: "Keeps the number online", text: "It works as a linked device of your WhatsApp. The phone stays with you, the chats stay in your app." },
+            Text {
+                title: "Keeps the number online",
+                text: "It works as a linked device of your WhatsApp. The phone stays with you, the chats stay in your app.",
+            },
             Text { title: "Recovers by itself", text: "After network trouble and restarts the connection comes back without you." },
-            Text { title: "Tells the truth", text: "“Connected” means that WhatsApp really answers. When your help is needed, we say which." },
-            Text { title: "Keeps secrets", text: "The keys of the connection are encrypted. You can unlink the device at any time, on the phone or in YClients." },
+            Text {
+                title: "Tells the truth",
+                text: "“Connected” means that WhatsApp really answers. When your help is needed, we say which.",
+            },
+            Text {
+                title: "Keeps secrets",
+                text: "The keys of the connection are encrypted. You can unlink the device at any time, on the phone or in YClients.",
+            },
         ],
         how_title: "How to connect",
         how: [
-            Text { title: "Press “Connect”", text: "Find the integration in the YClients marketplace and press “Connect”. A page with a QR code opens." },
-            Text { title: "Scan the code", text: "On the salon's phone: WhatsApp → Linked devices → Link a device. Or type a code for your number." },
+            Text {
+                title: "Press “Connect”",
+                text: "Find the integration in the YClients marketplace and press “Connect”. A page with a QR code opens.",
+            },
+            Text {
+                title: "Scan the code",
+                text: "On the salon's phone: WhatsApp → Linked devices → Link a device. Or type a code for your number.",
+            },
             Text { title: "Done", text: "The integration is switched on in YClients by itself. It usually takes less than a minute." },
         ],
         needs_title: "What you need",
@@ -46,11 +63,7 @@ pub(super) static WORDS: Words = Words {
         qr_alt: "QR code that links WhatsApp. If it can't be scanned, get a code for your phone number below.",
         qr_preparing: "Preparing the code…",
         scan_title: "How to scan",
-        scan: [
-            "Open WhatsApp on the salon's phone",
-            "Menu or Settings → Linked devices → Link a device",
-            "Point the camera at this code",
-        ],
+        scan: ["Open WhatsApp on the salon's phone", "Menu or Settings → Linked devices → Link a device", "Point the camera at this code"],
         pair_title: "Connect with the phone number",
         pair_hint: "Handy when this page is open on the same phone, or the camera can't read the code.",
         phone_label: "The salon's WhatsApp number",
@@ -98,10 +111,7 @@ pub(super) static WORDS: Words = Words {
             title: "The time of this page is over",
             text: "The link is valid for a limited time. Go back to YClients and press “Connect” again: nothing you began is lost.",
         },
-        token_bad: Text {
-            title: "This link doesn't fit",
-            text: "Open the page from YClients again with “Connect”.",
-        },
+        token_bad: Text { title: "This link doesn't fit", text: "Open the page from YClients again with “Connect”." },
         seconds: "{n} s",
         minutes: "{n} min",
         hours: "{n} h",
@@ -142,13 +152,19 @@ fn state(state: SessionState) -> Text {
         SessionState::AwaitingPasskey => {
             ("Confirm on the phone", "WhatsApp asks to confirm the login with a passkey. Unlock the phone and follow its hint.")
         }
-        SessionState::Pairing => ("The phone is connecting", "The code was accepted. Keep WhatsApp open on the phone for a few more seconds."),
+        SessionState::Pairing => {
+            ("The phone is connecting", "The code was accepted. Keep WhatsApp open on the phone for a few more seconds.")
+        }
         SessionState::Online => ("WhatsApp is connected", "The number is online and WhatsApp answers."),
         SessionState::Backoff => ("Connection to WhatsApp lost", "We restore it by ourselves."),
         SessionState::Deaf => ("WhatsApp doesn't answer", "The connection is there, but WhatsApp is silent. We reconnect by ourselves."),
         SessionState::Replaced => ("The connection is in use elsewhere", "Another program uses this link, so it was stopped here."),
-        SessionState::LoggedOut => ("The device was unlinked", "WhatsApp no longer knows this service as your linked device. Link it again."),
-        SessionState::Banned => ("WhatsApp restricted the number", "While the restriction lasts we don't connect, so as not to harm the number."),
+        SessionState::LoggedOut => {
+            ("The device was unlinked", "WhatsApp no longer knows this service as your linked device. Link it again.")
+        }
+        SessionState::Banned => {
+            ("WhatsApp restricted the number", "While the restriction lasts we don't connect, so as not to harm the number.")
+        }
         SessionState::Outdated => ("The service needs an update", "WhatsApp no longer accepts this version. We know about it already."),
         SessionState::Parked => ("The connection was stopped", "It doesn't start again by itself."),
     };
@@ -190,20 +206,35 @@ fn action(action: NextStep) -> &'static str {
     }
 }
 
-fn error(error: PageError) -> ErrorWords {
-    let (title, text, back) = match error {
-        PageError::NotConfigured => ("The integration is being set up", "The service can't take connections yet. Try again later.", "Back to YClients"),
-        PageError::BadSalon => ("Which salon should be connected?", "The link has no salon number. Open the integration in YClients and press “Connect”.", "Back to YClients"),
-        PageError::BadSignature => ("The link failed the check", "The signature of YClients doesn't hold. Open the integration in YClients again.", "Back to YClients"),
-        PageError::LinkReplayed => ("The link belongs to another salon", "This link was already used for another salon. Press “Connect” in the right salon's YClients.", "Back to YClients"),
-        PageError::NotInstalled => ("The connection wasn't started in YClients", "YClients sees no installation in this salon. Press “Connect” on the integration's page.", "Back to YClients"),
-        PageError::MarketplaceDown => ("YClients doesn't answer", "We couldn't check the installation. Wait a minute and press “Connect” again.", "Back to YClients"),
-        PageError::TokenMissing => ("The link is incomplete", "The connection page is opened from YClients with “Connect”.", "Back to YClients"),
-        PageError::TokenInvalid => ("This link doesn't fit", "It is damaged or not ours. Open the integration in YClients again.", "Back to YClients"),
-        PageError::TokenExpired => ("The link has expired", "The link is valid for a limited time. Go back to YClients and press “Connect” again: nothing you began is lost.", "Back to YClients"),
-        PageError::NotFound => ("There is no such page", "Check the address or begin at the start page.", "To the start page"),
-        PageError::TooMany => ("Too many requests", "Wait a minute and reload the page.", "To the start page"),
-        PageError::Unavailable => ("The service is temporarily unavailable", "This is on our side. Reload the page in a minute.", "To the start page"),
+fn error(error: PageError) -> Text {
+    let (title, text) = match error {
+        PageError::NotConfigured => ("The integration is being set up", "The service can't take connections yet. Try again later."),
+        PageError::BadSalon => {
+            ("Which salon should be connected?", "The link has no salon number. Open the integration in YClients and press “Connect”.")
+        }
+        PageError::BadSignature => {
+            ("The link failed the check", "The signature of YClients doesn't hold. Open the integration in YClients again.")
+        }
+        PageError::LinkReplayed => (
+            "The link belongs to another salon",
+            "This link was already used for another salon. Press “Connect” in the right salon's YClients.",
+        ),
+        PageError::NotInstalled => (
+            "The connection wasn't started in YClients",
+            "YClients sees no installation in this salon. Press “Connect” on the integration's page.",
+        ),
+        PageError::MarketplaceDown => {
+            ("YClients doesn't answer", "We couldn't check the installation. Wait a minute and press “Connect” again.")
+        }
+        PageError::TokenMissing => ("The link is incomplete", "The connection page is opened from YClients with “Connect”."),
+        PageError::TokenInvalid => ("This link doesn't fit", "It is damaged or not ours. Open the integration in YClients again."),
+        PageError::TokenExpired => (
+            "The link has expired",
+            "The link is valid for a limited time. Go back to YClients and press “Connect” again: nothing you began is lost.",
+        ),
+        PageError::NotFound => ("There is no such page", "Check the address or begin at the start page."),
+        PageError::TooMany => ("Too many requests", "Wait a minute and reload the page."),
+        PageError::Unavailable => ("The service is temporarily unavailable", "This is on our side. Reload the page in a minute."),
     };
-    ErrorWords { title, text, back }
+    Text { title, text }
 }

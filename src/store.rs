@@ -120,16 +120,9 @@ impl Store {
     /// Opens or creates the database of a folder. Blocks for as long as the engine reads (a second per some gigabytes).
     pub fn open(options: StoreOptions) -> Result<Self, OpenError> {
         let seal = Seal::new(&options.seal_key);
-        let opened = open::open(&open::Request {
-            data: &options.dir,
-            cache_bytes: options.cache_bytes,
-            seal: &seal,
-            sync: options.sync,
-        })?;
+        let opened = open::open(&open::Request { data: &options.dir, cache_bytes: options.cache_bytes, seal: &seal, sync: options.sync })?;
         if !options.sync {
-            tracing::warn!(
-                "store.unsafe: commits are not synced; a power cut loses acknowledged data"
-            );
+            tracing::warn!("store.unsafe: commits are not synced; a power cut loses acknowledged data");
         }
         Self::start(opened, seal, options)
     }
@@ -151,16 +144,9 @@ impl Store {
         };
         let thread = thread::Builder::new().name("store-writer".to_owned());
         let writer = thread.spawn(move || writer.run(requests, finish));
-        let writer = writer.map_err(|source| OpenError::Io {
-            folder: options.dir,
-            source,
-        })?;
+        let writer = writer.map_err(|source| OpenError::Io { folder: options.dir, source })?;
         Ok(Self(Arc::new(Shared {
-            reader: Reader {
-                disk,
-                seal,
-                health: Arc::clone(&health),
-            },
+            reader: Reader { disk, seal, health: Arc::clone(&health) },
             health,
             observer: options.observer,
             counters,
@@ -194,15 +180,11 @@ impl Store {
     {
         let shared = &*self.0;
         shared.health.check()?;
-        let units = u32::try_from(weight.div_ceil(WEIGHT_UNIT_BYTES).clamp(1, QUEUE_UNITS))
-            .unwrap_or(u32::MAX);
+        let units = u32::try_from(weight.div_ceil(WEIGHT_UNIT_BYTES).clamp(1, QUEUE_UNITS)).unwrap_or(u32::MAX);
         let (job, answer) = Job::new(work);
         let queue = shared.queue.as_ref().ok_or(RecordsError::Closed)?;
         let admission = async {
-            let room = Arc::clone(&shared.room)
-                .acquire_many_owned(units)
-                .await
-                .ok()?;
+            let room = Arc::clone(&shared.room).acquire_many_owned(units).await.ok()?;
             queue.send(Message::Request(job, room)).await.ok()
         };
         match timeout(ADMISSION_PATIENCE, admission).await {

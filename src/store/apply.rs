@@ -50,8 +50,8 @@ fn first_record(id: CompanyId, new: NewCompany) -> CompanyRecord {
         company_id: id,
         salon_id: new.salon_id,
         title: new.title,
-        phone: None,
-        email: None,
+        phone: new.marketplace_user.phone.clone(),
+        email: new.marketplace_user.email.clone(),
         address: None,
         timezone: new.timezone.unwrap_or_else(|| DEFAULT_TIMEZONE.to_owned()),
         integration_status: IntegrationStatus::Pending,
@@ -80,7 +80,7 @@ fn apply(draft: &mut Draft<'_>, change: Change) -> Result<(), Fault> {
         Change::PutCompany(record) => put_company(draft, *record),
         Change::PutSession(record) => put_session(draft, &record),
         Change::PutActivation(record) => {
-            draft.put_marker(keys::active(record.company_id, Reason::Activation));
+            draft.put_marker(keys::active(record.company_id, Reason::Activation))?;
             draft.put_record(keys::activation(record.company_id), &record)
         }
         Change::ClearActivation(company) => {
@@ -129,9 +129,10 @@ fn put_company(draft: &mut Draft<'_>, mut record: CompanyRecord) -> Result<(), F
 
 fn put_session(draft: &mut Draft<'_>, record: &SessionRecord) -> Result<(), Fault> {
     let marker = keys::active(record.company_id, Reason::Session);
-    match record.desired {
-        Desired::Online => draft.put_marker(marker),
-        Desired::Stopped => draft.remove(marker)?,
+    if record.desired == Desired::Online || record.own.is_some() {
+        draft.put_marker(marker)?;
+    } else {
+        draft.remove(marker)?;
     }
     draft.put_record(keys::session(record.company_id), record)
 }
@@ -147,7 +148,7 @@ pub(super) fn append_inbox(draft: &mut Draft<'_>, mut entry: NewInboxEntry) -> R
     shorten(&mut entry.body);
     let id = InboxId(Counters::next(&mut draft.counters.last_inbox)?);
     if let Some(company) = entry.company_id {
-        draft.put_marker(keys::active_inbox(company, id));
+        draft.put_marker(keys::active_inbox(company, id))?;
     }
     let key = keys::inbox(entry.company_id, id);
     draft.put_record(key, &InboxEntry { id, entry, attempts: 0 })?;
@@ -194,7 +195,7 @@ pub(super) fn claim_signature(
         return Ok(SignatureClaim::UsedForAnotherSalon);
     }
     let until = before.map_or(until, |claim| claim.until.max(until));
-    draft.put_marker(keys::claim_by_time(seconds(until), &fingerprint));
+    draft.put_marker(keys::claim_by_time(seconds(until), &fingerprint))?;
     draft.put_record(key, &Claim { salon_id, until })?;
     Ok(SignatureClaim::Granted)
 }
@@ -227,8 +228,12 @@ pub(super) enum SealedOp {
     Delete(keys::Key),
 }
 
-/// All operations on a vault, in order.
-pub(super) fn write_vault(draft: &mut Draft<'_>, operations: Vec<SealedOp>) -> Result<(), Fault> {
+/// All operations on a vault, in order. A company with anything in its vault is loaded at start: its phone may be linked although a crash
+/// came before its session's record could say so.
+pub(super) fn write_vault(draft: &mut Draft<'_>, company: CompanyId, operations: Vec<SealedOp>) -> Result<(), Fault> {
+    if operations.iter().any(|operation| matches!(operation, SealedOp::Put(..))) {
+        draft.put_marker(keys::active(company, Reason::Vault))?;
+    }
     operations.into_iter().try_for_each(|operation| match operation {
         SealedOp::Put(key, pieces) => draft.put_pieces(key, pieces),
         SealedOp::Delete(key) => draft.remove(key),
@@ -237,6 +242,7 @@ pub(super) fn write_vault(draft: &mut Draft<'_>, operations: Vec<SealedOp>) -> R
 
 /// Removes the company's vault (up to some thousand keys; only keys are held in memory).
 pub(super) fn erase_vault(draft: &mut Draft<'_>, company: CompanyId) -> Result<(), Fault> {
+    draft.remove(keys::active(company, Reason::Vault))?;
     draft.remove_under(&keys::vault_room(company))
 }
 

@@ -126,9 +126,12 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Puts a bare marker: the key says it all.
-    pub(super) fn put_marker(&mut self, key: Key) {
-        self.changes.insert(key, Some(Vec::new()));
+    /// Puts a bare marker, if it is not there: the key says it all.
+    pub(super) fn put_marker(&mut self, key: Key) -> Result<(), Fault> {
+        if self.entry(&key)?.is_none() {
+            self.changes.insert(key, Some(Vec::new()));
+        }
+        Ok(())
     }
 
     /// Removes a value with all its parts, or a marker; harmless when absent.

@@ -43,12 +43,14 @@ const NO_COMPANY: u64 = 0;
 /// Why a company is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// Its session is to be held online.
+    /// Its session is linked or to be held online.
     Session = 1,
     /// An activation has begun and not ended.
     Activation = 2,
     /// A webhook waits.
     Inbox = 3,
+    /// Its vault is not empty.
+    Vault = 4,
 }
 
 fn numbered(prefix: u8, number: u64) -> Key {
@@ -146,7 +148,7 @@ pub(super) fn vault_room(company: CompanyId) -> Key {
     numbered(b'v', company.get())
 }
 
-/// Marks a company active because of its session or its activation.
+/// Marks a company active because of its session, its activation or its vault.
 pub(super) fn active(company: CompanyId, reason: Reason) -> Key {
     let mut key = numbered(b'x', company.get());
     key.push(reason as u8);

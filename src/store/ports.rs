@@ -101,7 +101,7 @@ impl Vault for Store {
         if weight > VAULT_WRITE_BYTES {
             return Err(Fault::TooLarge { what: "a write to a vault", limit_bytes: VAULT_WRITE_BYTES }.into());
         }
-        self.submit(weight, |draft| apply::write_vault(draft, sealed)).await
+        self.submit(weight, move |draft| apply::write_vault(draft, company, sealed)).await
     }
 
     async fn erase(&self, company: CompanyId) -> Result<(), RecordsError> {

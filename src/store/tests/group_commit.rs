@@ -80,6 +80,7 @@ async fn sixty_four_writers_share_commits_and_each_finds_its_writes() {
     }
     drop(release);
     writers.join_all().await;
+    store.close().await; // the last report follows its answers
     let (commits, requests) = (counting.commits.load(Ordering::SeqCst), counting.requests.load(Ordering::SeqCst));
     assert_eq!(requests, 64 * 20 + 1);
     assert!(commits < requests / 4, "{commits} commits for {requests} requests");

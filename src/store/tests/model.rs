@@ -76,7 +76,8 @@ impl Model {
     /// What loads at start.
     fn active(&self) -> Vec<u64> {
         let busy = |company: &Company| company.session == Some(true) || company.activation || !company.inbox.is_empty();
-        self.companies.iter().filter(|(_, company)| busy(company)).map(|(id, _)| *id).collect()
+        let active = |(id, company): &(&u64, &Company)| busy(company) || self.rooms.contains_key(id);
+        self.companies.iter().filter(active).map(|(id, _)| *id).collect()
     }
 }
 
@@ -179,7 +180,11 @@ impl Run {
     }
 
     async fn write(&mut self, company: u64, operations: Vec<(u8, u8, Option<u16>)>) {
-        let room = self.model.rooms.entry(company).or_default();
+        if operations.iter().any(|(_, _, length)| length.is_some()) {
+            self.model.rooms.entry(company).or_default();
+        }
+        let mut nowhere = Room::new();
+        let room = self.model.rooms.get_mut(&company).unwrap_or(&mut nowhere);
         let mut wishes = Vec::new();
         for (table, key, length) in operations {
             let key = vec![b'k', key];

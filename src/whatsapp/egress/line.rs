@@ -73,6 +73,26 @@ impl Line {
         }
     }
 
+    /// Keeps the connection open below the library, until [`Line::hang_up`].
+    pub(in crate::whatsapp) fn hold(&self) -> Option<Arc<TcpStream>> {
+        self.stream.get().and_then(Weak::upgrade)
+    }
+
+    /// Ends a held connection in good order: says that nothing more comes, and waits until the service has closed its side. Closing
+    /// with unread bytes would be a reset, which can take our last words from the service's hands.
+    pub(in crate::whatsapp) async fn hang_up(stream: Arc<TcpStream>) {
+        let _ = socket2::SockRef::from(&*stream).shutdown(std::net::Shutdown::Write);
+        let mut unread = [0; 1024];
+        while stream.readable().await.is_ok() {
+            match stream.try_read(&mut unread) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+        }
+    }
+
     /// Resolves when the connection, if there ever was one, is closed and released.
     pub(in crate::whatsapp) async fn gone(&self) {
         if self.stream.get().is_some() {

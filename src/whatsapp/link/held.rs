@@ -20,6 +20,9 @@ use super::super::egress::Line;
 /// The library flushes batches, receipts and state, 5 s at most for each; then it is cut off.
 const DISCONNECT_LIMIT: Duration = Duration::from_secs(15);
 
+/// The service closes its side of the connection within a round trip.
+const HANG_UP_LIMIT: Duration = Duration::from_secs(1);
+
 /// After the disconnect the run loop returns at once; a store that hangs must not hold the end up for ever.
 const STEP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -109,8 +112,13 @@ impl Drop for Held {
 
 impl Parts {
     async fn let_go(mut self) {
+        let connection = self.line.hold();
         if let Some(client) = self.client.take() {
             self.shut_down(&client).await;
+        }
+        if let Some(connection) = connection {
+            // A service that doesn't close its side has nothing more to wait for.
+            let _ = timeout(HANG_UP_LIMIT, Line::hang_up(connection)).await;
         }
         if timeout(STEP_LIMIT, self.backend.retire()).await.is_err() {
             tracing::error!("a write of the closed link hangs in the store");

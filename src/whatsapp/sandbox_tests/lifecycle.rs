@@ -1,0 +1,133 @@
+use frontdesk_actors::ports::{LinkCommand, LinkEnd, LinkFact};
+use frontdesk_sandbox::whatsapp::WhatsappFault;
+
+use super::rig::Rig;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_the_stored_device_logs_in() {
+    let mut rig = Rig::paired().await;
+    for _ in 0..3 {
+        let link = rig.online().await;
+        link.wish(LinkCommand::Close).await;
+        assert_eq!(link.end().await, LinkEnd::Closed);
+        rig.restart();
+    }
+    assert!(rig.credentials().await.is_some());
+    assert_eq!(rig.service.stats().refused, 0);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_while_online_loses_no_credentials() {
+    let mut rig = Rig::paired().await;
+    let link = rig.online().await;
+    let before = rig.records.clone();
+    rig.restart();
+    link.run.abort();
+    drop(before);
+    rig.until("the old process is gone", |stats| stats.sockets == 0).await;
+    drop(rig.online().await);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_link_closes_its_connection() {
+    let rig = Rig::paired().await;
+    let link = rig.online().await;
+    assert_eq!(rig.service.stats().sockets, 1);
+    link.run.abort();
+    rig.until("the socket is closed", |stats| stats.sockets == 0 && stats.links == 0).await;
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_link_dials_only_after_the_first_has_let_go() {
+    let rig = Rig::paired().await;
+    let mut current = rig.online().await;
+    for _ in 0..10 {
+        let mut next = rig.link();
+        assert_eq!(next.probe().await, LinkFact::ProbeUnanswered, "it waits for its turn");
+        assert_eq!(rig.service.stats().sockets, 1);
+        current.run.abort();
+        next.online().await;
+        assert_eq!(rig.service.stats().sockets, 1);
+        current = next;
+    }
+    drop(current);
+    assert_eq!(rig.service.stats().replaced, 0, "WhatsApp never saw two of us");
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_waits_for_its_turn_can_be_closed() {
+    let rig = Rig::paired().await;
+    let first = rig.online().await;
+    let second = rig.link();
+    second.wish(LinkCommand::Close).await;
+    assert_eq!(second.end().await, LinkEnd::Closed);
+    assert_eq!(rig.service.stats().links, 1);
+    drop(first);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_whose_owner_is_gone_closes() {
+    let rig = Rig::paired().await;
+    let link = rig.online().await;
+    drop(link.commands);
+    assert_eq!(link.run.await.unwrap(), LinkEnd::Closed);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_can_be_dropped_at_any_moment_of_its_opening() {
+    let rig = Rig::paired().await;
+    for polls in 0..40 {
+        let link = rig.link();
+        for _ in 0..polls * 5 {
+            tokio::task::yield_now().await;
+        }
+        link.run.abort();
+    }
+    drop(rig.online().await);
+    assert_eq!(rig.service.stats().replaced, 0);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_is_answered_and_a_silent_service_does_not_answer() {
+    let rig = Rig::paired().await;
+    let mut link = rig.online().await;
+    assert_eq!(link.probe().await, LinkFact::ProbeAnswered);
+    rig.fault(WhatsappFault::Silence { duration_ms: None });
+    assert_eq!(link.probe().await, LinkFact::ProbeUnanswered);
+    rig.service.clear_faults();
+    assert_eq!(link.probe().await, LinkFact::ProbeAnswered);
+    drop(link);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_connection_is_let_go_all_the_same() {
+    let rig = Rig::paired().await;
+    let mut link = rig.online().await;
+    rig.fault(WhatsappFault::HalfOpen);
+    // The service freezes the connection a little later.
+    while link.probe().await != LinkFact::ProbeUnanswered {}
+    link.wish(LinkCommand::Close).await;
+    assert_eq!(link.end().await, LinkEnd::Closed);
+    rig.service.clear_faults();
+    drop(rig.online().await);
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logging_out_removes_the_device_from_the_phone() {
+    let rig = Rig::paired().await;
+    let link = rig.online().await;
+    assert!(rig.has_devices());
+    link.wish(LinkCommand::LogOut).await;
+    assert_eq!(link.end().await, LinkEnd::LoggedOut);
+    assert!(!rig.has_devices());
+    rig.finish().await;
+}

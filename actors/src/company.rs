@@ -1,20 +1,139 @@
 //! One company: owns onboarding, the activation saga, rate limits and the inbox cursor; supervises its session.
+//!
+//! ```text
+//! CompanyHandle ──(admitted, with a timeout)──▶ actor ─▶ Desk ─┬─ requests      what people ask for
+//!   picture ◀────────── watch ◀──────────────────────── show   ├─ saga          activation.rs, carried out
+//!                                                              ├─ inbox         webhooks, in order
+//!                                                              ├─ supervision   the session: restart, budget, parked
+//!                                                              └─ commits       what each step stores, pure
+//! ```
 
+pub(crate) mod activation;
+mod actor;
+mod commits;
+mod desk;
+mod inbox;
+pub(crate) mod limits;
+pub(crate) mod onboarding;
+pub(crate) mod picture;
+mod requests;
+mod saga;
+mod supervision;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ractor::ActorRef;
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, oneshot, watch};
 
-use crate::fleet::CallError;
+use crate::fleet::{CallError, FleetMsg};
 use crate::ids::{CompanyId, Phone, SalonId};
+use crate::ports::Records;
 use crate::records::EventRecord;
+use crate::settings::FleetSettings;
 use crate::view::{ActivationView, CompanyView};
+
+pub(crate) use actor::{Ask, Company, CompanyMsg};
+pub(crate) use desk::DeskArgs;
+pub(crate) use onboarding::Visit;
+
+/// Added to the time a link has to connect: how long a caller waits for a pairing code.
+const CODE_ANSWER: Duration = Duration::from_secs(15);
+
+/// How long a pairing code may take.
+fn code_within(settings: &FleetSettings) -> Duration {
+    settings.connect_timeout.saturating_add(CODE_ANSWER)
+}
+
+/// Who looks, and whether webhooks were announced: known beyond the life of one actor.
+#[derive(Debug, Default)]
+pub(crate) struct Presence {
+    viewers: AtomicUsize,
+    inbox_told: AtomicBool,
+}
+
+impl Presence {
+    /// Does anybody look at the page?
+    pub(crate) fn watched(&self) -> bool {
+        self.viewers.load(Ordering::SeqCst) > 0
+    }
+
+    /// The actor reads the inbox now: announce the next webhook again.
+    pub(crate) fn inbox_heard(&self) {
+        self.inbox_told.store(false, Ordering::SeqCst);
+    }
+}
+
+/// What leads to a company, whichever actor runs for it. Made once per company and process, by the fleet.
+pub(crate) struct Door {
+    pub company_id: CompanyId,
+    pub salon_id: SalonId,
+    pub view: watch::Receiver<CompanyView>,
+    /// The present actor; `None` while it is down.
+    pub actor: watch::Receiver<Option<ActorRef<CompanyMsg>>>,
+    pub admission: Arc<Semaphore>,
+    pub presence: Arc<Presence>,
+    pub fleet: ActorRef<FleetMsg>,
+    pub records: Arc<dyn Records>,
+    pub settings: Arc<FleetSettings>,
+}
 
 /// The way to one company. Cheap to clone; every call has a timeout; stays valid when the actor is restarted.
 #[derive(Clone)]
-pub struct CompanyHandle {}
+pub struct CompanyHandle {
+    door: Arc<Door>,
+}
 
 /// Presence of one browser (or API caller) that wants to see a code. Dropping it tells the company that this viewer left.
 #[must_use = "dropping it at once tells the company that nobody looks"]
-pub struct ViewerGuard {}
+pub struct ViewerGuard {
+    door: Arc<Door>,
+}
+
+impl ViewerGuard {
+    fn new(door: Arc<Door>) -> Self {
+        door.presence.viewers.fetch_add(1, Ordering::SeqCst);
+        Self { door }
+    }
+}
+
+impl Drop for ViewerGuard {
+    fn drop(&mut self) {
+        self.door.presence.viewers.fetch_sub(1, Ordering::SeqCst);
+        self.door.tell(CompanyMsg::ViewersChanged);
+    }
+}
+
+impl std::fmt::Debug for CompanyHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CompanyHandle({})", self.door.company_id)
+    }
+}
+
+impl Door {
+    /// Sends a message if an actor runs. Only for messages whose number is bounded by something else.
+    fn tell(&self, message: CompanyMsg) {
+        if let Some(actor) = self.actor.borrow().as_ref() {
+            let _ = actor.send_message(message);
+        }
+    }
+
+    /// Asks the actor and waits for the answer, at most `within`.
+    async fn ask<T>(&self, within: Duration, question: impl FnOnce(Ask<T>) -> CompanyMsg) -> Result<T, CallError> {
+        let admitted = self.admission.clone().try_acquire_owned().map_err(|_| CallError::Busy)?;
+        let actor = self.actor.borrow().clone().ok_or(CallError::Unavailable)?;
+        let (reply, answer) = oneshot::channel();
+        let message = question(Ask { reply, _admitted: admitted });
+        actor.send_message(message).map_err(|_| CallError::Unavailable)?;
+        match tokio::time::timeout(within, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(CallError::Unavailable),
+            Err(_) => Err(CallError::Timeout),
+        }
+    }
+}
 
 /// Why a QR code can't be had.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -71,60 +190,104 @@ pub enum ActivateRequestError {
 }
 
 impl CompanyHandle {
+    pub(crate) fn new(door: Arc<Door>) -> Self {
+        Self { door }
+    }
+
     /// Ours.
     pub fn company_id(&self) -> CompanyId {
-        unimplemented!("written by the actors work")
+        self.door.company_id
     }
 
     /// YClients'.
     pub fn salon_id(&self) -> SalonId {
-        unimplemented!("written by the actors work")
+        self.door.salon_id
     }
 
     /// The present picture, without asking the actor.
     pub fn view(&self) -> CompanyView {
-        unimplemented!("written by the actors work")
+        self.door.view.borrow().clone()
     }
 
     /// Every later picture. Intermediate ones may be skipped, the last one never. Ends when the company's actor is gone for good.
     pub fn watch(&self) -> watch::Receiver<CompanyView> {
-        unimplemented!("written by the actors work")
+        self.door.view.clone()
     }
 
     /// A viewer came: an unpaired session is started (or kept) while at least one viewer is there, and lingers after the last one left.
     pub async fn attach(&self) -> Result<ViewerGuard, CallError> {
-        unimplemented!("written by the actors work")
+        let guard = ViewerGuard::new(self.door.clone());
+        self.ask(CompanyMsg::Attach).await?;
+        Ok(guard)
     }
 
     /// Starts a session that waits for a scan, or a new round of codes after they ran out. Idempotent while codes are being shown.
     pub async fn request_qr(&self) -> Result<(), QrError> {
-        unimplemented!("written by the actors work")
+        self.ask(CompanyMsg::RequestQr).await?
     }
 
     /// Asks WhatsApp for a pairing code; the code appears in the view. Returns when it is there or failed.
     pub async fn request_pairing_code(&self, phone: Phone) -> Result<(), PairingError> {
-        let _ = phone;
-        unimplemented!("written by the actors work")
+        let within = code_within(&self.door.settings).saturating_add(self.door.settings.call_timeout);
+        self.door.ask(within, |ask| CompanyMsg::RequestPairingCode(phone, ask)).await?
     }
 
     /// Goes back from the pairing code to QR. Harmless when there is none.
     pub async fn cancel_pairing(&self) -> Result<(), CallError> {
-        unimplemented!("written by the actors work")
+        self.ask(CompanyMsg::CancelPairing).await
     }
 
-    /// Takes the link back after `Replaced`, `Banned` (when over) or `Outdated`. Harmless otherwise.
+    /// Takes the link back after `Replaced`, `Banned` (when over) or `Outdated`, or restarts what is parked or waits. Harmless otherwise.
     pub async fn reconnect(&self) -> Result<(), CallError> {
-        unimplemented!("written by the actors work")
+        if self.door.actor.borrow().is_none() {
+            let unpark = FleetMsg::Unpark(self.door.company_id);
+            return self.door.fleet.send_message(unpark).map_err(|_| CallError::Unavailable);
+        }
+        self.ask(CompanyMsg::Reconnect).await
+    }
+
+    /// Stops the session; credentials are kept. [`CompanyHandle::reconnect`] or a registration starts it again.
+    pub async fn stop(&self) -> Result<(), CallError> {
+        self.ask(CompanyMsg::StopSession).await
+    }
+
+    /// Removes our device at WhatsApp and forgets the credentials. Harmless when nothing is linked.
+    pub async fn log_out(&self) -> Result<(), CallError> {
+        self.ask(CompanyMsg::LogOut).await
     }
 
     /// Begins the activation, or tells where it stands when it is under way or done.
     pub async fn activate(&self) -> Result<ActivationView, ActivateRequestError> {
-        unimplemented!("written by the actors work")
+        self.ask(CompanyMsg::Activate).await?
     }
 
     /// Latest timeline entries, newest first.
     pub async fn timeline(&self, limit: usize) -> Result<Vec<EventRecord>, CallError> {
-        let _ = limit;
-        unimplemented!("written by the actors work")
+        let events = self.door.records.events(self.door.company_id, limit);
+        let within = self.door.settings.call_timeout;
+        let events = tokio::time::timeout(within, events).await.map_err(|_| CallError::Timeout)?;
+        Ok(events?)
+    }
+
+    /// A checked registration of this company; durable when it returns.
+    pub(crate) async fn register(&self, visit: Visit) -> Result<(), CallError> {
+        self.ask(|ask| CompanyMsg::Register(Box::new(visit), ask)).await??;
+        Ok(())
+    }
+
+    /// What the first registration told beyond the record it created.
+    pub(crate) fn describe(&self, visit: Visit) {
+        self.door.tell(CompanyMsg::Describe(Box::new(visit)));
+    }
+
+    /// Webhooks wait in the store. Announced once until the actor looks.
+    pub(crate) fn inbox_arrived(&self) {
+        if !self.door.presence.inbox_told.swap(true, Ordering::SeqCst) {
+            self.door.tell(CompanyMsg::InboxArrived);
+        }
+    }
+
+    async fn ask<T>(&self, question: impl FnOnce(Ask<T>) -> CompanyMsg) -> Result<T, CallError> {
+        self.door.ask(self.door.settings.call_timeout, question).await
     }
 }

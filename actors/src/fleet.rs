@@ -1,19 +1,50 @@
 //! The root of the tree: companies by id, admission of dials.
+//!
+//! Questions that need the store or YClients are answered in the caller's own task; the actor itself only keeps the map of what runs, the dial
+//! permits and the restarts, so that no salon's slow call delays another.
 
+mod actor;
+mod admission;
+mod registration;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use ractor::{Actor, ActorRef};
 use thiserror::Error;
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::company::CompanyHandle;
+use crate::fleet::actor::{Ask, Fleet, RootArgs};
 use crate::ids::{CompanyId, SalonId};
 use crate::ports::{MarketplaceError, Ports, RecordsError, SignatureError};
-use crate::records::{CompanyRecord, LifecycleEvent, MarketplaceUser};
+use crate::records::{CompanyRecord, LifecycleEvent, MarketplaceUser, NewInboxEntry, StoredCompany};
 use crate::settings::FleetSettings;
+
+pub(crate) use actor::{DialPermit, FleetMsg};
+
+/// Questions that may wait for the fleet before callers get `Busy`. Each takes microseconds.
+const QUEUE: usize = 4096;
+/// A drain answers by itself; this much later it is given up.
+const DRAIN_ANSWER: Duration = Duration::from_secs(2);
 
 /// The way to the fleet for everyone outside. Cheap to clone; every call has a timeout.
 #[derive(Clone)]
-pub struct FleetHandle {}
+pub struct FleetHandle {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    actor: ActorRef<FleetMsg>,
+    ports: Ports,
+    settings: Arc<FleetSettings>,
+    admission: Arc<Semaphore>,
+    /// True from the beginning of the drain.
+    draining: watch::Sender<bool>,
+    /// Ends with the actor.
+    alive: watch::Receiver<()>,
+}
 
 /// What came with YClients' redirect, parsed but not yet trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,54 +131,121 @@ pub struct DrainReport {
 impl FleetHandle {
     /// Starts the tree: loads what is active, restores sessions (paced), resumes sagas and inboxes.
     pub async fn start(ports: Ports, settings: FleetSettings) -> Result<Self, CallError> {
-        let _ = (ports, settings);
-        unimplemented!("written by the actors work")
+        let stored = ports.records.load_active().await?;
+        tracing::info!(companies = stored.len(), "restoring companies");
+        let settings = Arc::new(settings);
+        let (alive_sender, alive) = watch::channel(());
+        let args = RootArgs { ports: ports.clone(), settings: settings.clone(), stored, alive: alive_sender };
+        let (actor, _) = Actor::spawn(None, Fleet, args).await.map_err(|error| {
+            tracing::error!(error = %error, "the fleet's actor does not start");
+            CallError::Unavailable
+        })?;
+        let admission = Arc::new(Semaphore::new(QUEUE));
+        let inner = Inner { actor, ports, settings, admission, draining: watch::Sender::new(false), alive };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Checks and stores YClients' redirect (spec §2.1). Asks YClients over the network: takes up to its timeout.
     pub async fn register(&self, registration: Registration) -> Result<Registered, RegisterError> {
-        let _ = registration;
-        unimplemented!("written by the actors work")
+        self.open()?;
+        self.checked_registration(&registration).await
     }
 
     /// The company, its actor started when needed. `None` when it does not exist.
     pub async fn company(&self, id: CompanyId) -> Result<Option<CompanyHandle>, CallError> {
-        let _ = id;
-        unimplemented!("written by the actors work")
+        if let Some(running) = self.ask(|ask| FleetMsg::Find(id, ask)).await? {
+            return Ok(Some(running));
+        }
+        let stored = self.inner.ports.records.company(id).await?;
+        self.awakened(stored).await
     }
 
     /// The company of a salon. `None` when it does not exist.
     pub async fn company_by_salon(&self, salon: SalonId) -> Result<Option<CompanyHandle>, CallError> {
-        let _ = salon;
-        unimplemented!("written by the actors work")
+        if let Some(running) = self.ask(|ask| FleetMsg::FindBySalon(salon, ask)).await? {
+            return Ok(Some(running));
+        }
+        let stored = self.inner.ports.records.company_by_salon(salon).await?;
+        self.awakened(stored).await
     }
 
     /// Stores a lifecycle webhook durably, then hands it to the company. The caller has checked the partner token.
     /// `body` must be without secrets. An unknown salon is stored too.
     pub async fn accept_webhook(&self, salon: SalonId, event: LifecycleEvent, body: serde_json::Value) -> Result<(), CallError> {
-        let _ = (salon, event, body);
-        unimplemented!("written by the actors work")
+        let company = self.company_by_salon(salon).await?;
+        let entry = NewInboxEntry {
+            company_id: company.as_ref().map(CompanyHandle::company_id),
+            salon_id: salon,
+            event,
+            received_at: self.inner.ports.clock.now(),
+            body,
+        };
+        self.inner.ports.records.append_inbox(entry).await?;
+        if let Some(company) = company {
+            company.inbox_arrived();
+        }
+        Ok(())
     }
 
     /// Creates or finds a company without YClients (operators, sandbox).
     pub async fn enroll(&self, salon: SalonId, user: MarketplaceUser) -> Result<CompanyRecord, CallError> {
-        let _ = (salon, user);
-        unimplemented!("written by the actors work")
+        self.open()?;
+        self.enrolled(salon, user).await
     }
 
     /// Numbers for health and readiness.
     pub async fn overview(&self) -> Result<FleetOverview, CallError> {
-        unimplemented!("written by the actors work")
+        self.ask(FleetMsg::Overview).await
     }
 
     /// Stops every company in good order (links closed, nothing lost), bottom-up, within `grace`. Later calls answer `Unavailable`.
     pub async fn drain(&self, grace: Duration) -> DrainReport {
-        let _ = grace;
-        unimplemented!("written by the actors work")
+        self.inner.draining.send_replace(true);
+        let (reply, report) = oneshot::channel();
+        if self.inner.actor.send_message(FleetMsg::Drain(grace, reply)).is_err() {
+            return DrainReport::default();
+        }
+        let report = tokio::time::timeout(grace.saturating_add(DRAIN_ANSWER), report).await;
+        if let Ok(Ok(report)) = report {
+            self.ended().await;
+            return report;
+        }
+        tracing::error!("the fleet does not drain; it is killed");
+        self.inner.actor.kill();
+        DrainReport::default()
     }
 
     /// Ends when the fleet's actor ended, in good order or not: the process must not outlive it.
     pub async fn ended(&self) {
-        unimplemented!("written by the actors work")
+        let mut alive = self.inner.alive.clone();
+        while alive.changed().await.is_ok() {}
+    }
+
+    async fn awakened(&self, stored: Option<StoredCompany>) -> Result<Option<CompanyHandle>, CallError> {
+        match stored {
+            Some(stored) => self.ensure(stored).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn ensure(&self, stored: StoredCompany) -> Result<CompanyHandle, CallError> {
+        self.ask(|ask| FleetMsg::Ensure(Box::new(stored), ask)).await
+    }
+
+    fn open(&self) -> Result<(), CallError> {
+        if *self.inner.draining.borrow() { Err(CallError::Unavailable) } else { Ok(()) }
+    }
+
+    async fn ask<T>(&self, question: impl FnOnce(Ask<T>) -> FleetMsg) -> Result<T, CallError> {
+        self.open()?;
+        let admitted = self.inner.admission.clone().try_acquire_owned().map_err(|_| CallError::Busy)?;
+        let (reply, answer) = oneshot::channel();
+        let message = question(Ask { reply, _admitted: admitted });
+        self.inner.actor.send_message(message).map_err(|_| CallError::Unavailable)?;
+        match tokio::time::timeout(self.inner.settings.call_timeout, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(CallError::Unavailable),
+            Err(_) => Err(CallError::Timeout),
+        }
     }
 }

@@ -124,7 +124,9 @@ impl Serialize for SessionId {
 }
 
 /// Counts the links of one company: what an older link still says is dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Generation(u64);
 
 impl Generation {
@@ -162,8 +164,11 @@ impl FromStr for Phone {
 
     /// Accepts what people type: `8 (916) 123-45-67`, `916 123 45 67` (both Russian), `+49 30 1234567`.
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
-        let allowed = |c: char| c.is_ascii_digit() || matches!(c, '+' | ' ' | '(' | ')' | '-' | '.' | '\u{a0}');
-        if text.len() > 40 || !text.chars().all(allowed) || text.rfind('+').is_some_and(|at| at > 0) {
+        let allowed = |c: char| {
+            c.is_ascii_digit() || matches!(c, '+' | ' ' | '(' | ')' | '-' | '.' | '\u{a0}')
+        };
+        if text.len() > 40 || !text.chars().all(allowed) || text.rfind('+').is_some_and(|at| at > 0)
+        {
             return Err(ParseIdError::Phone);
         }
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();

@@ -14,9 +14,13 @@ pub mod company;
 pub mod events;
 pub mod fleet;
 pub mod ids;
+mod inbox;
 pub mod ports;
 pub mod records;
+mod restart;
+mod session;
 pub mod settings;
+mod task;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod view;

@@ -1,6 +1,9 @@
 //! An observer that remembers.
 
-#![expect(clippy::disallowed_types, reason = "a fake is shared with the test that looks into it; the lock is held for a push or a clone")]
+#![expect(
+    clippy::disallowed_types,
+    reason = "a fake is shared with the test that looks into it; the lock is held for a push or a clone"
+)]
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,0 +1,175 @@
+//! The company's actor: messages in, one handler each. Its memory and deeds are [`Desk`].
+
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tracing::Instrument;
+
+use super::desk::{Desk, DeskArgs};
+use super::onboarding::Visit;
+use super::saga::SagaNews;
+use super::{ActivateRequestError, PairingError, QrError};
+use crate::ids::Phone;
+use crate::ports::RecordsError;
+use crate::session::SessionReport;
+use crate::view::ActivationView;
+
+/// A question with the way back for its answer. Holds the caller's place among what may wait for this company.
+#[derive(Debug)]
+pub(crate) struct Ask<T> {
+    pub(super) reply: oneshot::Sender<T>,
+    pub(super) _admitted: OwnedSemaphorePermit,
+}
+
+impl<T> Ask<T> {
+    /// Answers; a caller who gave up does not matter.
+    pub(crate) fn answer(self, answer: T) {
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// What a company is told.
+#[derive(Debug)]
+pub(crate) enum CompanyMsg {
+    /// First message: load, resume, begin.
+    Begin,
+    /// A word of the session actor number `epoch`.
+    Session {
+        /// Which session actor.
+        epoch: u64,
+        /// What it says.
+        report: SessionReport,
+    },
+    /// The crashed session may be started again.
+    SessionDue,
+    /// A viewer came.
+    Attach(Ask<()>),
+    /// Viewers came or left.
+    ViewersChanged,
+    /// See `CompanyHandle::request_qr`.
+    RequestQr(Ask<Result<(), QrError>>),
+    /// See `CompanyHandle::request_pairing_code`.
+    RequestPairingCode(Phone, Ask<Result<(), PairingError>>),
+    /// The pairing code with this number took too long.
+    PairingCodeOverdue(u64),
+    /// See `CompanyHandle::cancel_pairing`.
+    CancelPairing(Ask<()>),
+    /// See `CompanyHandle::reconnect`.
+    Reconnect(Ask<()>),
+    /// See `CompanyHandle::stop`.
+    StopSession(Ask<()>),
+    /// See `CompanyHandle::log_out`.
+    LogOut(Ask<()>),
+    /// See `CompanyHandle::activate`.
+    Activate(Ask<Result<ActivationView, ActivateRequestError>>),
+    /// A registration of this company; answered when it is durable.
+    Register(Box<Visit>, Ask<Result<(), RecordsError>>),
+    /// What the first registration told beyond the record it created.
+    Describe(Box<Visit>),
+    /// Webhooks wait in the store.
+    InboxArrived,
+    /// A word of the activation saga's task or timer number `ticket`.
+    Saga {
+        /// Which task or timer.
+        ticket: u64,
+        /// What it says.
+        news: SagaNews,
+    },
+    /// Try what could not be stored again.
+    CommitAgain,
+    /// The activation window closed.
+    WindowOver,
+    /// The process ends: stop in good order.
+    Drain,
+}
+
+/// The actor.
+pub(crate) struct Company;
+
+impl Actor for Company {
+    type Msg = CompanyMsg;
+    type State = Desk;
+    type Arguments = DeskArgs;
+
+    async fn pre_start(&self, myself: ActorRef<CompanyMsg>, args: DeskArgs) -> Result<Desk, ActorProcessingErr> {
+        let _ = myself.send_message(CompanyMsg::Begin);
+        Ok(Desk::new(args, myself))
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<CompanyMsg>,
+        message: CompanyMsg,
+        desk: &mut Desk,
+    ) -> Result<(), ActorProcessingErr> {
+        let span = desk.span();
+        handle(desk, message).instrument(span).await
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _myself: ActorRef<CompanyMsg>,
+        event: SupervisionEvent,
+        desk: &mut Desk,
+    ) -> Result<(), ActorProcessingErr> {
+        let span = desk.span();
+        match event {
+            SupervisionEvent::ActorFailed(child, error) => {
+                desk.session_ended(child.get_id(), Some(&error)).instrument(span).await;
+            }
+            SupervisionEvent::ActorTerminated(child, _, _) => desk.session_ended(child.get_id(), None).instrument(span).await,
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
+        }
+        Ok(()) // an Err here would take every child down
+    }
+}
+
+async fn handle(desk: &mut Desk, message: CompanyMsg) -> Result<(), ActorProcessingErr> {
+    match message {
+        CompanyMsg::Begin => return desk.begin().await,
+        CompanyMsg::Drain => desk.drain(),
+        message if !desk.is_loaded() => desk.postpone(message),
+        CompanyMsg::Session { epoch, report } => desk.session_said(epoch, report).await,
+        CompanyMsg::SessionDue => desk.start_session_again().await,
+        CompanyMsg::Attach(ask) => {
+            desk.attach().await;
+            ask.answer(());
+        }
+        CompanyMsg::ViewersChanged => desk.viewers_changed(),
+        CompanyMsg::RequestQr(ask) => {
+            let answer = desk.request_qr();
+            ask.answer(answer);
+        }
+        CompanyMsg::RequestPairingCode(phone, ask) => desk.request_pairing_code(phone, ask),
+        CompanyMsg::PairingCodeOverdue(number) => desk.pairing_code_overdue(number),
+        CompanyMsg::CancelPairing(ask) => {
+            desk.cancel_pairing();
+            ask.answer(());
+        }
+        CompanyMsg::Reconnect(ask) => {
+            desk.reconnect().await;
+            ask.answer(());
+        }
+        CompanyMsg::StopSession(ask) => {
+            desk.stop_session();
+            ask.answer(());
+        }
+        CompanyMsg::LogOut(ask) => {
+            desk.log_out();
+            ask.answer(());
+        }
+        CompanyMsg::Activate(ask) => {
+            let answer = desk.activate().await;
+            ask.answer(answer);
+        }
+        CompanyMsg::Register(visit, ask) => {
+            let answer = desk.register(&visit).await;
+            ask.answer(answer);
+        }
+        CompanyMsg::Describe(visit) => desk.describe(&visit).await,
+        CompanyMsg::InboxArrived => desk.read_inbox().await,
+        CompanyMsg::Saga { ticket, news } => desk.saga_news(ticket, news).await,
+        CompanyMsg::CommitAgain => desk.commit_again().await,
+        CompanyMsg::WindowOver => desk.settle().await,
+    }
+    Ok(())
+}

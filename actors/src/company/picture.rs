@@ -1,0 +1,103 @@
+//! The public picture of a company, from what is durable. Pure.
+
+use chrono::{DateTime, Utc};
+
+use super::onboarding::window_ends;
+use crate::ids::Generation;
+use crate::records::{CompanyRecord, Desired, IntegrationStatus, SessionRecord, StoredCompany};
+use crate::settings::FleetSettings;
+use crate::view::{ActivationView, CompanyView, NextStep, SessionState, SessionView, StateReason};
+
+/// A company with its session's picture; `saga` is what a saga under way shows.
+pub(crate) fn company(
+    record: &CompanyRecord,
+    session: SessionView,
+    saga: Option<ActivationView>,
+    settings: &FleetSettings,
+    now: DateTime<Utc>,
+) -> CompanyView {
+    CompanyView {
+        company_id: record.company_id,
+        salon_id: record.salon_id,
+        title: record.title.clone(),
+        integration: record.integration_status,
+        session,
+        activation: saga.unwrap_or_else(|| activation(record, settings, now)),
+        connected_at: record.connected_at,
+    }
+}
+
+/// Where the activation stands when no saga is under way.
+pub(crate) fn activation(record: &CompanyRecord, settings: &FleetSettings, now: DateTime<Utc>) -> ActivationView {
+    match record.integration_status {
+        IntegrationStatus::Active => ActivationView::Active,
+        IntegrationStatus::ActivationFailed => ActivationView::Failed,
+        IntegrationStatus::Activating => ActivationView::Activating,
+        IntegrationStatus::Frozen | IntegrationStatus::Uninstalled => ActivationView::Waiting,
+        IntegrationStatus::Pending | IntegrationStatus::PendingWhatsapp => match minutes_over(record, settings, now) {
+            Some(minutes_ago) => ActivationView::Expired { minutes_ago },
+            None => ActivationView::Waiting,
+        },
+    }
+}
+
+/// Whole minutes since the window closed; `None` while it is open.
+pub(crate) fn minutes_over(record: &CompanyRecord, settings: &FleetSettings, now: DateTime<Utc>) -> Option<u64> {
+    let over = now - window_ends(record.registered_at, settings);
+    if over > chrono::TimeDelta::zero() { u64::try_from(over.num_minutes()).ok() } else { None }
+}
+
+/// What is shown before a company's actor had its first say.
+pub(crate) fn before_start(stored: &StoredCompany, settings: &FleetSettings, now: DateTime<Utc>) -> CompanyView {
+    let session = stored.session.as_ref().map_or_else(|| session_at_rest(now), |record| recorded(record, now));
+    company(&stored.company, session, None, settings, now)
+}
+
+fn recorded(record: &SessionRecord, now: DateTime<Utc>) -> SessionView {
+    let will_dial = record.desired == Desired::Online && !record.state.is_final();
+    let state = match (will_dial, record.state.is_final()) {
+        (true, _) => SessionState::Connecting,
+        (false, true) => record.state,
+        (false, false) => SessionState::Idle,
+    };
+    SessionView {
+        state,
+        since: if will_dial { now } else { record.since },
+        reason: if will_dial { None } else { record.reason },
+        retry_at: record.not_before,
+        action: will_dial.then_some(NextStep::Wait),
+        own: record.own.clone(),
+        ..session_at_rest(now)
+    }
+}
+
+/// A session that nothing is known of.
+pub(crate) fn session_at_rest(now: DateTime<Utc>) -> SessionView {
+    SessionView {
+        state: SessionState::Idle,
+        since: now,
+        reason: None,
+        retry_at: None,
+        action: None,
+        qr: None,
+        pairing: None,
+        rounds_used: 0,
+        own: None,
+        generation: Generation::default(),
+    }
+}
+
+/// The session's picture while its actor is down: never `Online`, no codes.
+pub(crate) fn session_down(last: &SessionView, retry_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> SessionView {
+    let parked = retry_at.is_none();
+    SessionView {
+        state: if parked { SessionState::Parked } else { SessionState::Backoff },
+        since: now,
+        reason: parked.then_some(StateReason::CrashedTooOften),
+        retry_at,
+        action: Some(if parked { NextStep::ContactSupport } else { NextStep::Wait }),
+        qr: None,
+        pairing: None,
+        ..last.clone()
+    }
+}

@@ -1,0 +1,442 @@
+//! The root actor: which companies run, who may dial, what is restarted, how everything stops.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::time::Instant;
+
+use super::admission::{Admission, Next};
+use super::{DrainReport, FleetOverview};
+use crate::company::{Company, CompanyHandle, CompanyMsg, DeskArgs, Door, Presence, picture};
+use crate::events::Fact;
+use crate::ids::{CompanyId, SalonId};
+use crate::ports::Ports;
+use crate::records::StoredCompany;
+use crate::restart::{RestartBudget, Verdict};
+use crate::session::SessionMsg;
+use crate::settings::FleetSettings;
+use crate::task::OwnedTimer;
+use crate::view::{CompanyView, SessionState};
+
+/// A question with the way back for its answer; holds the caller's place among what may wait for the fleet.
+#[derive(Debug)]
+pub(crate) struct Ask<T> {
+    pub(super) reply: oneshot::Sender<T>,
+    pub(super) _admitted: OwnedSemaphorePermit,
+}
+
+impl<T> Ask<T> {
+    fn answer(self, answer: T) {
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// What the fleet is told.
+#[derive(Debug)]
+pub(crate) enum FleetMsg {
+    /// Start these companies.
+    Restore(Vec<StoredCompany>),
+    /// Give the running company with this id.
+    Find(CompanyId, Ask<Option<CompanyHandle>>),
+    /// Give the running company of this salon.
+    FindBySalon(SalonId, Ask<Option<CompanyHandle>>),
+    /// Give this company, started on this record if it does not run yet.
+    Ensure(Box<StoredCompany>, Ask<CompanyHandle>),
+    /// Numbers.
+    Overview(Ask<FleetOverview>),
+    /// A session wants to dial.
+    DialWanted {
+        /// Whose.
+        company: CompanyId,
+        /// Where the permit goes.
+        session: ActorRef<SessionMsg>,
+    },
+    /// A permit came back.
+    PermitBack,
+    /// The pace allows the next dial.
+    DialDue,
+    /// The crashed company may be started again.
+    RestartDue(CompanyId),
+    /// Somebody acts on a parked company.
+    Unpark(CompanyId),
+    /// The process ends.
+    Drain(Duration, oneshot::Sender<DrainReport>),
+    /// The time for it is over.
+    GraceOver,
+}
+
+/// Leave to dial. Comes back to the fleet when dropped, whatever happens to its holder.
+#[derive(Debug)]
+pub(crate) struct DialPermit {
+    waited: Duration,
+    fleet: ActorRef<FleetMsg>,
+}
+
+impl DialPermit {
+    /// How long its holder waited for it.
+    pub(crate) fn waited(&self) -> Duration {
+        self.waited
+    }
+}
+
+impl Drop for DialPermit {
+    fn drop(&mut self) {
+        let _ = self.fleet.send_message(FleetMsg::PermitBack);
+    }
+}
+
+/// One company as its supervisor sees it. Outlives the company's actors.
+struct Entry {
+    handle: CompanyHandle,
+    view: Arc<watch::Sender<CompanyView>>,
+    actor: watch::Sender<Option<ActorRef<CompanyMsg>>>,
+    presence: Arc<Presence>,
+    budget: RestartBudget,
+    restart: Option<OwnedTimer>,
+    parked: bool,
+}
+
+/// What the fleet begins with.
+pub(super) struct RootArgs {
+    pub ports: Ports,
+    pub settings: Arc<FleetSettings>,
+    pub stored: Vec<StoredCompany>,
+    /// Dropped with the root's memory: tells `FleetHandle::ended`.
+    pub alive: watch::Sender<()>,
+}
+
+/// The root's memory.
+pub(super) struct Root {
+    myself: ActorRef<FleetMsg>,
+    ports: Ports,
+    settings: Arc<FleetSettings>,
+    companies: HashMap<CompanyId, Entry>,
+    salons: HashMap<SalonId, CompanyId>,
+    actors: HashMap<ActorId, CompanyId>,
+    admission: Admission<ActorRef<SessionMsg>>,
+    dial_due: Option<OwnedTimer>,
+    restored: bool,
+    draining: Option<Drain>,
+    _alive: watch::Sender<()>,
+}
+
+struct Drain {
+    reply: Option<oneshot::Sender<DrainReport>>,
+    stopped: usize,
+    _grace: OwnedTimer,
+}
+
+/// The root actor.
+pub(super) struct Fleet;
+
+impl Actor for Fleet {
+    type Msg = FleetMsg;
+    type State = Root;
+    type Arguments = RootArgs;
+
+    async fn pre_start(&self, myself: ActorRef<FleetMsg>, args: RootArgs) -> Result<Root, ActorProcessingErr> {
+        let _ = myself.send_message(FleetMsg::Restore(args.stored));
+        Ok(Root {
+            myself,
+            admission: Admission::new(args.settings.dials_per_second, args.settings.dials_at_once),
+            ports: args.ports,
+            settings: args.settings,
+            companies: HashMap::new(),
+            salons: HashMap::new(),
+            actors: HashMap::new(),
+            dial_due: None,
+            restored: false,
+            draining: None,
+            _alive: args.alive,
+        })
+    }
+
+    async fn handle(&self, _myself: ActorRef<FleetMsg>, message: FleetMsg, root: &mut Root) -> Result<(), ActorProcessingErr> {
+        root.handle(message).await;
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _myself: ActorRef<FleetMsg>,
+        event: SupervisionEvent,
+        root: &mut Root,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorFailed(child, error) => root.company_ended(child.get_id(), Some(&error)),
+            SupervisionEvent::ActorTerminated(child, _, _) => root.company_ended(child.get_id(), None),
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
+        }
+        Ok(()) // an Err here would end every salon's session
+    }
+}
+
+impl Root {
+    async fn handle(&mut self, message: FleetMsg) {
+        match message {
+            FleetMsg::Restore(stored) => {
+                for company in stored {
+                    self.ensure(company).await;
+                }
+            }
+            FleetMsg::Find(id, ask) => ask.answer(self.handle_of(id)),
+            FleetMsg::FindBySalon(salon, ask) => {
+                let found = self.salons.get(&salon).and_then(|id| self.handle_of(*id));
+                ask.answer(found);
+            }
+            FleetMsg::Ensure(stored, ask) => {
+                let handle = self.ensure(*stored).await;
+                ask.answer(handle);
+            }
+            FleetMsg::Overview(ask) => {
+                let overview = self.overview();
+                ask.answer(overview);
+            }
+            FleetMsg::DialWanted { company, session } => {
+                self.admission.ask(company, session, Instant::now());
+                self.grant();
+            }
+            FleetMsg::PermitBack => {
+                self.admission.give_back();
+                self.grant();
+            }
+            FleetMsg::DialDue => {
+                self.dial_due = None;
+                self.grant();
+            }
+            FleetMsg::RestartDue(id) => self.restart(id).await,
+            FleetMsg::Unpark(id) => self.unpark(id).await,
+            FleetMsg::Drain(grace, reply) => self.drain(grace, reply),
+            FleetMsg::GraceOver => self.drained(),
+        }
+    }
+
+    fn handle_of(&self, id: CompanyId) -> Option<CompanyHandle> {
+        self.companies.get(&id).map(|entry| entry.handle.clone())
+    }
+
+    /// The company's door, opened once; its actor is started with it.
+    async fn ensure(&mut self, stored: StoredCompany) -> CompanyHandle {
+        let id = stored.company.company_id;
+        if let Some(entry) = self.companies.get(&id) {
+            return entry.handle.clone();
+        }
+        let entry = self.entry(&stored);
+        let handle = entry.handle.clone();
+        self.salons.insert(stored.company.salon_id, id);
+        self.companies.insert(id, entry);
+        if self.draining.is_none() {
+            self.start(id, Some(Box::new(stored))).await;
+        }
+        handle
+    }
+
+    fn entry(&self, stored: &StoredCompany) -> Entry {
+        let picture = picture::before_start(stored, &self.settings, self.ports.clock.now());
+        let (view, view_receiver) = watch::channel(picture);
+        let (actor, actor_receiver) = watch::channel(None);
+        let presence = Arc::new(Presence::default());
+        let door = Door {
+            company_id: stored.company.company_id,
+            salon_id: stored.company.salon_id,
+            view: view_receiver,
+            actor: actor_receiver,
+            admission: Arc::new(Semaphore::new(self.settings.company_queue)),
+            presence: presence.clone(),
+            fleet: self.myself.clone(),
+            records: self.ports.records.clone(),
+            settings: self.settings.clone(),
+        };
+        Entry {
+            handle: CompanyHandle::new(Arc::new(door)),
+            view: Arc::new(view),
+            actor,
+            presence,
+            budget: RestartBudget::new(self.settings.restarts, self.settings.restart_window),
+            restart: None,
+            parked: false,
+        }
+    }
+
+    async fn start(&mut self, id: CompanyId, stored: Option<Box<StoredCompany>>) {
+        let Some(entry) = self.companies.get(&id) else { return };
+        let args = DeskArgs {
+            company_id: id,
+            salon_id: entry.handle.salon_id(),
+            stored,
+            fleet: self.myself.clone(),
+            ports: self.ports.clone(),
+            settings: self.settings.clone(),
+            view: entry.view.clone(),
+            presence: entry.presence.clone(),
+            generation: entry.view.borrow().session.generation,
+        };
+        match Actor::spawn_linked(None, Company, args, self.myself.get_cell()).await {
+            Ok((actor, _)) => {
+                self.actors.insert(actor.get_id(), id);
+                entry.actor.send_replace(Some(actor));
+            }
+            Err(error) => {
+                tracing::error!(company.id = %id, error = %error, "the company's actor does not start");
+                self.company_crashed(id);
+            }
+        }
+    }
+
+    /// The supervision event of a company's actor.
+    fn company_ended(&mut self, actor: ActorId, error: Option<&ActorProcessingErr>) {
+        let Some(id) = self.actors.remove(&actor) else { return };
+        if let Some(entry) = self.companies.get(&id) {
+            entry.actor.send_replace(None);
+            let last = entry.view.borrow().session.state;
+            self.ports.events.publish(&Fact::SessionForgotten { company: id, last });
+        }
+        match &mut self.draining {
+            Some(drain) => {
+                drain.stopped += 1;
+                if self.actors.is_empty() {
+                    self.drained();
+                }
+            }
+            None => {
+                if let Some(error) = error {
+                    tracing::error!(company.id = %id, error = %error, "a company's actor crashed");
+                }
+                self.company_crashed(id);
+            }
+        }
+    }
+
+    fn company_crashed(&mut self, id: CompanyId) {
+        let Some(entry) = self.companies.get_mut(&id) else { return };
+        let now = self.ports.clock.now();
+        let retry_at = match entry.budget.crashed(Instant::now()) {
+            Verdict::Restart(after) => {
+                entry.restart = Some(OwnedTimer::start(&self.myself, after, FleetMsg::RestartDue(id)));
+                Some(now + TimeDelta::from_std(after).unwrap_or_default())
+            }
+            Verdict::Park => {
+                entry.parked = true;
+                None
+            }
+        };
+        entry.view.send_modify(|view| view.session = picture::session_down(&view.session, retry_at, now));
+        if retry_at.is_none() {
+            tracing::error!(company.id = %id, "the company crashed too often and is parked until somebody acts");
+            let salon = entry.handle.salon_id();
+            let reason = entry.view.borrow().session.reason;
+            let moved = Fact::SessionMoved { company: id, salon, from: None, to: SessionState::Parked, reason };
+            self.ports.events.publish(&moved);
+            self.ports.events.publish(&Fact::Parked { company: id });
+        }
+    }
+
+    async fn restart(&mut self, id: CompanyId) {
+        let Some(entry) = self.companies.get_mut(&id) else { return };
+        if entry.restart.take().is_some() && self.draining.is_none() {
+            self.ports.events.publish(&Fact::CompanyRestarted { company: id });
+            self.start(id, None).await;
+        }
+    }
+
+    async fn unpark(&mut self, id: CompanyId) {
+        let Some(entry) = self.companies.get_mut(&id) else { return };
+        let down = entry.parked || entry.restart.is_some();
+        if !down || self.draining.is_some() {
+            return;
+        }
+        if std::mem::take(&mut entry.parked) {
+            self.ports.events.publish(&Fact::SessionForgotten { company: id, last: SessionState::Parked });
+        }
+        entry.restart = None;
+        entry.budget.refill();
+        self.start(id, None).await;
+    }
+
+    /// Hands out permits as far as pace and number allow.
+    fn grant(&mut self) {
+        loop {
+            match self.admission.next(Instant::now(), rand::random()) {
+                Next::Grant(session, waited) => {
+                    let permit = DialPermit { waited, fleet: self.myself.clone() };
+                    // A session that is gone drops the message and with it the permit, which then comes back.
+                    let _ = session.send_message(SessionMsg::Granted(permit));
+                }
+                Next::At(at) => {
+                    let wait = at.duration_since(Instant::now());
+                    if self.dial_due.is_none() {
+                        self.dial_due = Some(OwnedTimer::start(&self.myself, wait, FleetMsg::DialDue));
+                    }
+                    return;
+                }
+                Next::Nothing => return,
+            }
+        }
+    }
+
+    fn overview(&mut self) -> FleetOverview {
+        let mut waiting = 0;
+        let mut never_begun = 0;
+        for entry in self.companies.values() {
+            let view = entry.view.borrow();
+            match view.session.state {
+                SessionState::Connecting if view.session.own.is_some() => {
+                    waiting += 1;
+                    never_begun += usize::from(view.session.generation == Default::default());
+                }
+                SessionState::Pairing | SessionState::Backoff | SessionState::Deaf if view.session.own.is_some() => waiting += 1,
+                SessionState::Idle
+                | SessionState::Connecting
+                | SessionState::AwaitingScan
+                | SessionState::AwaitingCode
+                | SessionState::AwaitingPasskey
+                | SessionState::Pairing
+                | SessionState::Online
+                | SessionState::Backoff
+                | SessionState::Deaf
+                | SessionState::Replaced
+                | SessionState::LoggedOut
+                | SessionState::Banned
+                | SessionState::Outdated
+                | SessionState::Parked => {}
+            }
+        }
+        self.restored |= never_begun == 0;
+        FleetOverview { running: self.actors.len(), waiting, restored: self.restored }
+    }
+
+    /// Bottom-up: sessions close their links, companies end after them, the fleet after those, or when the grace period is over.
+    fn drain(&mut self, grace: Duration, reply: oneshot::Sender<DrainReport>) {
+        if let Some(drain) = &mut self.draining {
+            drain.reply = Some(reply);
+            return;
+        }
+        let grace = OwnedTimer::start(&self.myself, grace, FleetMsg::GraceOver);
+        self.draining = Some(Drain { reply: Some(reply), stopped: 0, _grace: grace });
+        for entry in self.companies.values_mut() {
+            entry.restart = None;
+            if let Some(actor) = entry.actor.borrow().as_ref() {
+                let _ = actor.send_message(CompanyMsg::Drain);
+            }
+        }
+        if self.actors.is_empty() {
+            self.drained();
+        }
+    }
+
+    fn drained(&mut self) {
+        let Some(drain) = &mut self.draining else { return };
+        let report = DrainReport { stopped: drain.stopped, orphaned: self.actors.len() };
+        if report.orphaned > 0 {
+            tracing::warn!(orphaned = report.orphaned, "not every company stopped within the grace period");
+        }
+        if let Some(reply) = drain.reply.take() {
+            let _ = reply.send(report);
+        }
+        self.myself.stop(None);
+    }
+}

@@ -1,0 +1,153 @@
+//! Who may dial next: first come, first served, not too many at once, not too fast. Pure.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::ids::CompanyId;
+
+/// Up to this part of the pace is added at random, so that dials don't tick.
+const JITTER: f64 = 0.1;
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next<T> {
+    /// This one may dial; it waited this long.
+    Grant(T, Duration),
+    /// Somebody may, but not before this.
+    At(Instant),
+    /// Nobody waits, or too many are dialling: a permit must come back first.
+    Nothing,
+}
+
+/// The queue of companies that want to dial. `T` is where the permit goes.
+#[derive(Debug)]
+pub(crate) struct Admission<T> {
+    /// Time between two dials; `None` = no limit.
+    pace: Option<Duration>,
+    at_once: usize,
+    out: usize,
+    queue: VecDeque<CompanyId>,
+    waiting: HashMap<CompanyId, (T, Instant)>,
+    not_before: Option<Instant>,
+}
+
+impl<T> Admission<T> {
+    /// At most `per_second` dials a second and `at_once` at the same time.
+    pub(crate) fn new(per_second: Option<u32>, at_once: usize) -> Self {
+        let pace = per_second.map(|rate| Duration::from_secs(1) / rate.max(1));
+        Self { pace, at_once: at_once.max(1), out: 0, queue: VecDeque::new(), waiting: HashMap::new(), not_before: None }
+    }
+
+    /// Queues a company. One that waits already keeps its place.
+    pub(crate) fn ask(&mut self, company: CompanyId, whom: T, now: Instant) {
+        if self.waiting.insert(company, (whom, now)).is_none() {
+            self.queue.push_back(company);
+        }
+    }
+
+    /// A permit came back.
+    pub(crate) fn give_back(&mut self) {
+        self.out = self.out.saturating_sub(1);
+    }
+
+    /// Grants the next permit if one may be granted now. `dice` is uniform in `[0, 1)`.
+    pub(crate) fn next(&mut self, now: Instant, dice: f64) -> Next<T> {
+        if self.queue.is_empty() || self.out >= self.at_once {
+            return Next::Nothing;
+        }
+        if let Some(at) = self.not_before.filter(|at| *at > now) {
+            return Next::At(at);
+        }
+        let Some((whom, asked)) = self.queue.pop_front().and_then(|company| self.waiting.remove(&company)) else {
+            return Next::Nothing;
+        };
+        self.out += 1;
+        self.not_before = self.pace.map(|pace| now + pace.mul_f64(1.0 + JITTER * dice.clamp(0.0, 1.0)));
+        Next::Grant(whom, now.duration_since(asked))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn company(id: u64) -> CompanyId {
+        CompanyId::try_from(id).unwrap()
+    }
+
+    /// Runs the queue dry and tells when each permit was granted; every permit comes back after `hold`.
+    fn drain(admission: &mut Admission<u64>, start: Instant, hold: Duration) -> Vec<(u64, Duration)> {
+        let mut now = start;
+        let mut granted = Vec::new();
+        let mut back: VecDeque<Instant> = VecDeque::new();
+        loop {
+            while back.front().is_some_and(|at| *at <= now) {
+                back.pop_front();
+                admission.give_back();
+            }
+            match admission.next(now, 0.5) {
+                Next::Grant(who, _) => {
+                    granted.push((who, now - start));
+                    back.push_back(now + hold);
+                }
+                Next::At(at) => now = at,
+                Next::Nothing => match back.front() {
+                    Some(at) => now = *at,
+                    None => return granted,
+                },
+            }
+        }
+    }
+
+    #[test]
+    fn five_hundred_dials_come_in_order_and_never_faster_than_the_pace() {
+        let start = Instant::now();
+        let mut admission = Admission::new(Some(20), 64);
+        (1..=500).for_each(|id| admission.ask(company(id), id, start));
+        let granted = drain(&mut admission, start, Duration::from_millis(200));
+        let order: Vec<u64> = granted.iter().map(|(who, _)| *who).collect();
+        assert_eq!(order, (1..=500).collect::<Vec<_>>());
+        for window in granted.windows(21) {
+            assert!(window[20].1 - window[0].1 >= Duration::from_secs(1), "more than 20 in a second");
+        }
+    }
+
+    #[test]
+    fn no_more_than_the_limit_dial_at_once() {
+        let start = Instant::now();
+        let mut admission = Admission::new(None, 3);
+        (1..=4).for_each(|id| admission.ask(company(id), id, start));
+        for id in 1..=3 {
+            assert_eq!(admission.next(start, 0.0), Next::Grant(id, Duration::ZERO));
+        }
+        assert_eq!(admission.next(start, 0.0), Next::Nothing);
+        admission.give_back();
+        assert_eq!(admission.next(start, 0.0), Next::Grant(4, Duration::ZERO));
+    }
+
+    #[test]
+    fn asking_again_keeps_the_place_and_brings_no_second_permit() {
+        let start = Instant::now();
+        let mut admission = Admission::new(None, 9);
+        admission.ask(company(1), 10, start);
+        admission.ask(company(2), 20, start);
+        admission.ask(company(1), 11, start);
+        assert_eq!(admission.next(start, 0.0), Next::Grant(11, Duration::ZERO));
+        assert_eq!(admission.next(start, 0.0), Next::Grant(20, Duration::ZERO));
+        assert_eq!(admission.next(start, 0.0), Next::Nothing);
+    }
+
+    proptest! {
+        #[test]
+        fn everybody_gets_a_turn(rate in proptest::option::of(1_u32..100), at_once in 1_usize..10, n in 1_u64..60, hold_ms in 0_u64..500) {
+            let start = Instant::now();
+            let mut admission = Admission::new(rate, at_once);
+            (1..=n).for_each(|id| admission.ask(company(id), id, start));
+            let granted = drain(&mut admission, start, Duration::from_millis(hold_ms));
+            prop_assert_eq!(granted.len() as u64, n);
+        }
+    }
+}

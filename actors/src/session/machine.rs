@@ -1,0 +1,413 @@
+//! What a session decides: a pure machine. Inputs in, effects out, no clock, no randomness, no I/O of its own.
+//!
+//! ```text
+//!             ShowQr / viewer / code wish                 grant, Qr              Paired
+//!   Idle ────────────────────────────▶ Connecting ─────────▶ AwaitingScan ───────────▶ Pairing ──┐
+//!    ▲  ▲                                ▲ │  │ │               │  ▲    │                │       │
+//!    │  └─ QrExhausted, owner left ──────┼─┼──┼─┼───────────────┤  │    └▶ AwaitingPasskey       │
+//!    │                                   │ │  │ │               ▼  │                    │        │
+//!    │                       wait is over│ │  │ │          AwaitingCode ───── Paired ───┤        │
+//!    │                                   │ │  │ │                                       │ 515    │ Online
+//!    │                    ┌── lost ──────┼─┘  │ └─────────── Online ──────────┐         │ (once) │
+//!    │                    ▼              │    │                               ▼         ▼        │
+//!    │                 Backoff ──────────┤    │     2 probes unanswered     Online ◀────┴────────┘
+//!    │                 Deaf ─────────────┘    │   Deaf ◀──────────────────────┤
+//!    │                                        ▼                               ▼
+//!    └─ Stop (frozen, removed, stopped)    Replaced · LoggedOut · Banned · Outdated · Parked
+//! ```
+//!
+//! What must hold, and the property tests check:
+//! - a final state (bottom right) is left only by the owner, an operator, or a moment it named itself (`retry_at`);
+//! - `Online` only after an `Online` fact of the present link; what an older link says is dropped;
+//! - one link at a time: nothing is opened before the last one ended or was dropped;
+//! - what has to survive is persisted before it is published; once paired, `desired = Online` comes first.
+
+mod links;
+mod picture;
+mod restore;
+#[cfg(test)]
+mod tests;
+mod wishes;
+
+pub(crate) use restore::Origin;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::ids::{CompanyId, Generation, OwnIdentity, Phone};
+use crate::ports::{LinkCommand, LinkEnd, LinkFact};
+use crate::records::{Desired, SessionRecord};
+use crate::restart::full_jitter;
+use crate::settings::FleetSettings;
+use crate::view::{PairingView, QrView, SessionState, SessionView, StateReason};
+
+/// How long a link may take to close in good order before it is dropped.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// How long an answer to our probe may take before we count it as missing ourselves; the link's own limit is shorter.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// How long the owner may take for the passkey step.
+const PASSKEY_WITHIN: Duration = Duration::from_secs(180);
+/// Probes without an answer, one after the other, that make a session deaf.
+const DEAF_AFTER: u32 = 2;
+
+/// What people and the company want.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Show QR codes; a new round when the last one ran out.
+    ShowQr,
+    /// Get a pairing code for this phone.
+    PairingCode(Phone),
+    /// Back from the pairing code to QR.
+    CancelPairing,
+    /// Does anybody look at the page?
+    Viewers(bool),
+    /// Take the link back.
+    Reconnect,
+    /// A fresh registration: forget rounds and reasons, resume what is linked.
+    Renew,
+    /// Close the link and stay closed; credentials are kept.
+    Stop(StateReason),
+    /// Remove this device at WhatsApp and forget the credentials.
+    LogOut,
+    /// The process ends: close the link, change nothing that is stored.
+    Drain,
+}
+
+/// Everything that can happen to a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// First input ever.
+    Begin,
+    /// Somebody wants something.
+    Wish(Wish),
+    /// The fleet grants the dial asked for.
+    DialGranted,
+    /// A link said something.
+    Fact(Generation, LinkFact),
+    /// A link ended.
+    Ended(Generation, LinkEnd),
+    /// A timer ran out.
+    Due(Timer),
+}
+
+/// Kinds of timers; at most one of each is armed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum TimerKind {
+    /// The link must show a code or come online.
+    Connect,
+    /// The wait after a loss is over.
+    Backoff,
+    /// Online long enough to start the backoff anew.
+    Stable,
+    /// Probe the link.
+    Probe,
+    /// The probe's answer is overdue.
+    Answer,
+    /// The pairing code expired.
+    CodeOver,
+    /// Nobody has looked for long enough.
+    Linger,
+    /// The link did not close in good order.
+    Close,
+    /// `Replaced`: try once.
+    ReplacedProbe,
+    /// The ban is over.
+    BanOver,
+}
+
+/// One armed timer. A timer whose number is not the armed one is late and ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timer {
+    /// What for.
+    pub kind: TimerKind,
+    /// Which arming.
+    pub number: u64,
+}
+
+/// What the shell must do, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Store durably; what follows waits for it.
+    Persist(SessionRecord),
+    /// Erase credentials and store this record instead, in one commit; what follows waits for it.
+    EraseCredentials(Option<SessionRecord>),
+    /// Show the new picture.
+    Publish(Snapshot),
+    /// Ask the fleet for a permit to dial.
+    RequestDial,
+    /// Start this link.
+    OpenLink(Generation),
+    /// Tell the link something.
+    Command(LinkCommand),
+    /// Cut the link off now.
+    DropLink,
+    /// Arm a timer; replaces an armed one of the same kind.
+    SetTimer(Timer, Duration),
+    /// Disarm a timer.
+    ClearTimer(TimerKind),
+    /// Something worth a fact or a line in the timeline.
+    Note(Note),
+}
+
+/// Things that happened, for metrics and the timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// A link ended.
+    LinkEnded(Generation, LinkEnd),
+    /// The first code of a round was shown.
+    RoundShown,
+    /// The first code since somebody asked, after this long.
+    FirstQr(Duration),
+    /// A pairing code was shown.
+    PairingCodeShown,
+    /// The wish for a pairing code failed.
+    PairingCodeFailed,
+    /// The phone scanned and WhatsApp refused.
+    PairingRefused,
+    /// The phone accepted.
+    Paired,
+    /// Online after a pairing, this long after it.
+    PairedToOnline(Duration),
+}
+
+/// What the company gets to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    /// The public part.
+    pub view: SessionView,
+    /// Credentials exist.
+    pub linked: bool,
+    /// No link is open or closing.
+    pub link_gone: bool,
+}
+
+/// The place for the one link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    /// No link, no wish for one.
+    Free,
+    /// Waiting for the fleet's permit.
+    Queued,
+    /// A link of the present generation runs.
+    Open,
+    /// It was told to close.
+    Closing {
+        /// Dial again when it is gone.
+        then_dial: bool,
+        /// Forget the credentials when it is gone.
+        then_erase: bool,
+    },
+}
+
+/// A pairing code that somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct WantedCode {
+    phone: Phone,
+    /// The present link was asked.
+    asked: bool,
+}
+
+/// The machine. One per session actor; lives as long as that.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
+    company: CompanyId,
+    settings: Arc<FleetSettings>,
+    state: SessionState,
+    reason: Option<StateReason>,
+    since: DateTime<Utc>,
+    retry_at: Option<DateTime<Utc>>,
+    not_before: Option<DateTime<Utc>>,
+    desired: Desired,
+    own: Option<OwnIdentity>,
+    slot: Slot,
+    generation: Generation,
+    viewers: bool,
+    rounds_used: u32,
+    qr: Option<QrView>,
+    pairing: Option<PairingView>,
+    wanted: Option<WantedCode>,
+    /// Losses since the last stable time: the exponent of the backoff.
+    losses: u32,
+    /// The one immediate reconnect after 515 is used up until the next `Online` or `Paired`.
+    restarted: bool,
+    /// The one probe after `Replaced` is used up until the link was stable or somebody took it back.
+    replaced_probed: bool,
+    unanswered: u32,
+    asked_at: Option<DateTime<Utc>>,
+    paired_at: Option<DateTime<Utc>>,
+    /// The link that said `Paired`.
+    paired_on: Option<Generation>,
+    draining: bool,
+    timers: BTreeMap<TimerKind, u64>,
+    timer_number: u64,
+    stored: Option<SessionRecord>,
+    shown: Option<Snapshot>,
+    /// Of the present step only.
+    actions: Vec<Effect>,
+    notes: Vec<Note>,
+    erase: bool,
+}
+
+/// When a step happens: the wall clock, and a random number in `[0, 1)` for jitter.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// Wall clock.
+    pub now: DateTime<Utc>,
+    /// Uniform in `[0, 1)`.
+    pub dice: f64,
+}
+
+impl Machine {
+    /// Takes one input and tells what must be done about it.
+    pub(crate) fn step(&mut self, input: Input, at: Moment) -> Vec<Effect> {
+        match input {
+            Input::Begin => self.begin(at),
+            Input::Wish(wish) if !self.draining => self.wish(wish, at),
+            Input::Wish(_) => {}
+            Input::DialGranted => self.granted(),
+            Input::Fact(generation, fact) if generation == self.generation => self.fact(fact, at),
+            Input::Ended(generation, end) if generation == self.generation => self.ended(end, at),
+            Input::Fact(_, _) | Input::Ended(_, _) => {}
+            Input::Due(timer) if self.timers.get(&timer.kind) == Some(&timer.number) => {
+                self.timers.remove(&timer.kind);
+                self.due(timer.kind, at);
+            }
+            Input::Due(_) => {}
+        }
+        self.finish()
+    }
+
+    /// Does the shell still hold a use for a dial permit?
+    pub(crate) fn dialling(&self) -> bool {
+        self.slot == Slot::Open && matches!(self.state, SessionState::Connecting | SessionState::Pairing)
+    }
+
+    /// The present or last link.
+    pub(crate) fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// No link is open or closing.
+    pub(crate) fn at_rest(&self) -> bool {
+        matches!(self.slot, Slot::Free | Slot::Queued)
+    }
+
+    /// Nothing runs and nothing will: the actor may stop.
+    pub(crate) fn drained(&self) -> bool {
+        self.draining && self.slot == Slot::Free
+    }
+
+    fn enter(&mut self, state: SessionState, reason: Option<StateReason>, now: DateTime<Utc>) {
+        if state != self.state || reason != self.reason {
+            self.since = now;
+        }
+        if !matches!(state, SessionState::AwaitingScan | SessionState::AwaitingCode | SessionState::AwaitingPasskey) {
+            self.qr = None;
+        }
+        if state != SessionState::AwaitingCode {
+            self.pairing = None;
+        }
+        if state == SessionState::Idle || state.is_final() {
+            self.wanted = None;
+        }
+        self.state = state;
+        self.reason = reason;
+        self.retry_at = None;
+    }
+
+    /// Goes for a new link, as soon as the old one is gone and the fleet permits.
+    fn dial(&mut self, state: SessionState, reason: Option<StateReason>, now: DateTime<Utc>) {
+        self.clear(TimerKind::Backoff);
+        self.clear(TimerKind::ReplacedProbe);
+        self.clear(TimerKind::BanOver);
+        self.enter(state, reason, now);
+        match &mut self.slot {
+            Slot::Free => {
+                self.slot = Slot::Queued;
+                self.actions.push(Effect::RequestDial);
+            }
+            Slot::Closing { then_dial, .. } => *then_dial = true,
+            Slot::Queued | Slot::Open => {}
+        }
+    }
+
+    fn granted(&mut self) {
+        if self.slot != Slot::Queued || self.draining {
+            return;
+        }
+        self.generation = self.generation.next();
+        self.slot = Slot::Open;
+        self.actions.push(Effect::OpenLink(self.generation));
+        self.set(TimerKind::Connect, self.settings.connect_timeout);
+    }
+
+    /// Asks the link to close; it is dropped when it does not.
+    fn close(&mut self, command: LinkCommand, then_erase: bool) {
+        for kind in std::mem::take(&mut self.timers).into_keys() {
+            self.actions.push(Effect::ClearTimer(kind));
+        }
+        self.wanted = None;
+        self.slot = match self.slot {
+            Slot::Free | Slot::Queued => Slot::Free,
+            Slot::Open => {
+                self.actions.push(Effect::Command(command));
+                Slot::Closing { then_dial: false, then_erase }
+            }
+            Slot::Closing { then_erase: erase, .. } => Slot::Closing { then_dial: false, then_erase: erase || then_erase },
+        };
+        if self.slot != Slot::Free {
+            self.set(TimerKind::Close, CLOSE_WITHIN);
+        }
+    }
+
+    /// Waits before the next dial, longer after each loss.
+    fn wait(&mut self, state: SessionState, reason: Option<StateReason>, at: Moment) {
+        let delay = full_jitter(self.settings.backoff_min, self.settings.backoff_max, self.losses, at.dice);
+        self.losses = self.losses.saturating_add(1);
+        self.enter(state, reason, at.now);
+        self.retry_at = Some(later(at.now, delay));
+        self.set(TimerKind::Backoff, delay);
+    }
+
+    fn set(&mut self, kind: TimerKind, after: Duration) {
+        self.timer_number += 1;
+        self.timers.insert(kind, self.timer_number);
+        self.actions.push(Effect::SetTimer(Timer { kind, number: self.timer_number }, after));
+    }
+
+    fn clear(&mut self, kind: TimerKind) {
+        if self.timers.remove(&kind).is_some() {
+            self.actions.push(Effect::ClearTimer(kind));
+        }
+    }
+
+    /// Puts the step's effects in order: durable, visible, everything else.
+    fn finish(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if !self.draining {
+            self.persist(&mut effects);
+        }
+        let snapshot = self.snapshot();
+        if self.shown.as_ref() != Some(&snapshot) {
+            self.shown = Some(snapshot.clone());
+            effects.push(Effect::Publish(snapshot));
+        }
+        effects.append(&mut self.actions);
+        effects.extend(self.notes.drain(..).map(Effect::Note));
+        effects
+    }
+}
+
+/// `now + wait`, as far as dates go.
+fn later(now: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
+    let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
+    now.checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// Time from `start` to `end`, zero when the wall clock went back.
+fn between(start: DateTime<Utc>, end: DateTime<Utc>) -> Duration {
+    (end - start).to_std().unwrap_or_default()
+}

@@ -1,0 +1,326 @@
+//! What links say, how they end, and what timers make of it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::{ANSWER_WITHIN, DEAF_AFTER, Effect, Machine, Moment, Note, PASSKEY_WITHIN, Slot, TimerKind, between, later};
+use crate::ids::{OwnIdentity, Phone, Secret};
+use crate::ports::{LinkCommand, LinkEnd, LinkFact, LossKind};
+use crate::records::Desired;
+use crate::view::{PairingView, QrView, SessionState, StateReason};
+
+impl Machine {
+    pub(super) fn fact(&mut self, fact: LinkFact, at: Moment) {
+        match (self.slot, fact) {
+            (Slot::Open, fact) => self.fact_of_open_link(fact, at),
+            // The owner scanned in the very moment the link was given up for want of viewers: the credentials exist, so use them.
+            (Slot::Closing { .. }, LinkFact::Paired(own))
+                if self.reason == Some(StateReason::OwnerLeft) && !self.draining =>
+            {
+                self.paired(own, at.now);
+                self.dial(SessionState::Pairing, None, at.now);
+            }
+            (Slot::Closing { .. } | Slot::Free | Slot::Queued, _) => {}
+        }
+    }
+
+    fn fact_of_open_link(&mut self, fact: LinkFact, at: Moment) {
+        let now = at.now;
+        match fact {
+            LinkFact::Qr { text, valid_for, attempt } => self.qr_shown(text, valid_for, attempt, now),
+            LinkFact::PairingCode { code, phone, valid_for } => self.code_shown(code, phone, valid_for, now),
+            LinkFact::PairingCodeFailed { throttled: _ } => {
+                self.wanted = None;
+                self.notes.push(Note::PairingCodeFailed);
+            }
+            LinkFact::PasskeyNeeded if self.own.is_some() => {}
+            LinkFact::PasskeyNeeded => {
+                self.enter(SessionState::AwaitingPasskey, None, now);
+                self.set(TimerKind::Connect, PASSKEY_WITHIN);
+            }
+            LinkFact::Paired(own) => self.paired(own, now),
+            LinkFact::PairingRefused => self.notes.push(Note::PairingRefused),
+            LinkFact::Online(own) => self.online(own, now),
+            LinkFact::ProbeAnswered => self.probe_answered(),
+            LinkFact::ProbeUnanswered => self.unanswered(at),
+        }
+    }
+
+    fn code_shown(&mut self, code: Secret, phone: Phone, valid_for: Duration, now: DateTime<Utc>) {
+        if self.own.is_some() {
+            return;
+        }
+        self.wanted = None;
+        self.enter(SessionState::AwaitingCode, None, now);
+        self.pairing = Some(PairingView { code, phone, expires_at: later(now, valid_for) });
+        self.set(TimerKind::CodeOver, valid_for);
+        self.set(TimerKind::Connect, valid_for.saturating_add(self.settings.connect_timeout));
+        self.notes.push(Note::PairingCodeShown);
+    }
+
+    fn qr_shown(&mut self, text: Secret, valid_for: Duration, attempt: u32, now: DateTime<Utc>) {
+        if self.state == SessionState::Online || self.paired_on == Some(self.generation) {
+            return; // a code that was on its way when the phone accepted
+        }
+        if self.own.take().is_some() {
+            // WhatsApp offers codes only to a device without credentials: ours are gone.
+            self.desired = Desired::Stopped;
+            self.linger_if_unpaired();
+        }
+        let qr = QrView { text, attempt, expires_at: later(now, valid_for) };
+        if self.state != SessionState::AwaitingCode {
+            self.enter(SessionState::AwaitingScan, None, now);
+            self.set(TimerKind::Connect, valid_for.saturating_add(self.settings.connect_timeout));
+        }
+        self.qr = Some(qr);
+        if attempt == 1 {
+            self.notes.push(Note::RoundShown);
+        }
+        if let Some(asked) = self.asked_at.take() {
+            self.notes.push(Note::FirstQr(between(asked, now)));
+        }
+        self.ask_for_code();
+    }
+
+    fn paired(&mut self, own: OwnIdentity, now: DateTime<Utc>) {
+        self.own = Some(own);
+        self.desired = Desired::Online;
+        self.rounds_used = 0;
+        self.restarted = false;
+        self.wanted = None;
+        self.asked_at = None;
+        self.paired_at = Some(now);
+        self.paired_on = Some(self.generation);
+        self.clear(TimerKind::Linger);
+        self.clear(TimerKind::CodeOver);
+        self.enter(SessionState::Pairing, None, now);
+        if self.slot == Slot::Open {
+            self.set(TimerKind::Connect, self.settings.connect_timeout);
+        }
+        self.notes.push(Note::Paired);
+    }
+
+    fn online(&mut self, own: OwnIdentity, now: DateTime<Utc>) {
+        self.own = Some(own);
+        self.desired = Desired::Online;
+        if self.state == SessionState::Online {
+            return;
+        }
+        self.rounds_used = 0;
+        self.restarted = false;
+        self.unanswered = 0;
+        self.wanted = None;
+        self.asked_at = None;
+        self.not_before = None;
+        self.clear(TimerKind::Linger);
+        self.clear(TimerKind::CodeOver);
+        self.clear(TimerKind::Connect);
+        self.enter(SessionState::Online, None, now);
+        self.set(TimerKind::Stable, self.settings.stable_after);
+        self.set(TimerKind::Probe, self.settings.probe_every);
+        if let Some(paired) = self.paired_at.take() {
+            self.notes.push(Note::PairedToOnline(between(paired, now)));
+        }
+    }
+
+    fn probe_answered(&mut self) {
+        if self.state == SessionState::Online {
+            self.unanswered = 0;
+            self.clear(TimerKind::Answer);
+            self.set(TimerKind::Probe, self.settings.probe_every);
+        }
+    }
+
+    fn probe(&mut self) {
+        self.clear(TimerKind::Probe);
+        self.actions.push(Effect::Command(LinkCommand::Probe));
+        self.set(TimerKind::Answer, ANSWER_WITHIN);
+    }
+
+    fn unanswered(&mut self, at: Moment) {
+        if self.state != SessionState::Online {
+            return;
+        }
+        self.unanswered += 1;
+        if self.unanswered < DEAF_AFTER {
+            self.probe();
+        } else {
+            self.cut_off(LinkEnd::Lost(LossKind::Silent));
+            self.wait(SessionState::Deaf, Some(StateReason::NotAnswering), at);
+        }
+    }
+
+    /// Drops a link that no longer deserves a farewell.
+    fn cut_off(&mut self, end: LinkEnd) {
+        self.actions.push(Effect::DropLink);
+        self.link_gone(end);
+    }
+
+    fn link_gone(&mut self, end: LinkEnd) {
+        self.slot = Slot::Free;
+        let of_the_link = [
+            TimerKind::Connect,
+            TimerKind::Stable,
+            TimerKind::Probe,
+            TimerKind::Answer,
+            TimerKind::CodeOver,
+            TimerKind::Close,
+        ];
+        for kind in of_the_link {
+            self.clear(kind);
+        }
+        if let Some(wanted) = &mut self.wanted {
+            wanted.asked = false;
+        }
+        self.notes.push(Note::LinkEnded(self.generation, end));
+    }
+
+    pub(super) fn ended(&mut self, end: LinkEnd, at: Moment) {
+        match self.slot {
+            Slot::Free | Slot::Queued => {}
+            Slot::Open => {
+                self.link_gone(end);
+                self.after(end, at);
+            }
+            Slot::Closing { then_dial, then_erase } => {
+                self.link_gone(end);
+                self.closed(end, then_dial, then_erase, at.now);
+            }
+        }
+    }
+
+    /// The link we told to close is gone.
+    fn closed(&mut self, end: LinkEnd, then_dial: bool, then_erase: bool, now: DateTime<Utc>) {
+        if then_erase || (end == LinkEnd::LoggedOut && self.own.is_some()) {
+            self.forget_credentials();
+        }
+        if then_dial && !self.draining {
+            self.dial(self.state, self.reason, now);
+            self.linger_if_unpaired();
+        }
+    }
+
+    fn linger_if_unpaired(&mut self) {
+        if self.own.is_none() && !self.viewers {
+            self.set(TimerKind::Linger, self.settings.unpaired_linger);
+        }
+    }
+
+    /// What follows when a link ended that was not told to.
+    fn after(&mut self, end: LinkEnd, at: Moment) {
+        match end {
+            LinkEnd::Closed => self.lost(Some(StateReason::NetworkLost), at),
+            LinkEnd::Lost(kind) => self.lost(Some(reason_of(kind)), at),
+            LinkEnd::RestartRequired if !self.restarted => self.restart_at_once(at),
+            LinkEnd::RestartRequired => self.lost(Some(StateReason::RestartRequired), at),
+            LinkEnd::QrExhausted => self.exhausted(at),
+            LinkEnd::Replaced => self.replaced(at),
+            LinkEnd::LoggedOut => {
+                self.clear(TimerKind::Linger);
+                self.enter(SessionState::LoggedOut, Some(StateReason::DeviceRemoved), at.now);
+                self.forget_credentials();
+            }
+            LinkEnd::Banned { expires_in } => self.banned(StateReason::TemporaryBan, expires_in, at.now),
+            LinkEnd::Locked => self.banned(StateReason::AccountLocked, None, at.now),
+            LinkEnd::Outdated => {
+                self.clear(TimerKind::Linger);
+                self.enter(SessionState::Outdated, Some(StateReason::ClientOutdated), at.now);
+            }
+            LinkEnd::StorageFailed => self.lost(Some(StateReason::StoreFailed), at),
+            LinkEnd::Crashed => self.lost(None, at),
+        }
+    }
+
+    fn lost(&mut self, reason: Option<StateReason>, at: Moment) {
+        let wanted = self.own.is_some() || self.viewers || self.timers.contains_key(&TimerKind::Linger);
+        if wanted {
+            self.wait(SessionState::Backoff, reason, at);
+        } else {
+            self.enter(SessionState::Idle, Some(StateReason::OwnerLeft), at.now);
+        }
+    }
+
+    /// 515, as after every pairing: again at once, but only once, or a service that always says so would be dialled in a loop.
+    fn restart_at_once(&mut self, at: Moment) {
+        self.restarted = true;
+        let pairing = self.state == SessionState::Pairing;
+        let state = if pairing { SessionState::Pairing } else { SessionState::Connecting };
+        self.dial(state, Some(StateReason::RestartRequired), at.now);
+    }
+
+    fn exhausted(&mut self, at: Moment) {
+        if self.own.is_some() {
+            return self.lost(Some(StateReason::ServiceUnavailable), at);
+        }
+        self.rounds_used = self.rounds_used.saturating_add(1);
+        self.wanted = None;
+        self.clear(TimerKind::Linger);
+        self.enter(SessionState::Idle, Some(StateReason::QrExhausted), at.now);
+    }
+
+    fn replaced(&mut self, at: Moment) {
+        self.clear(TimerKind::Linger);
+        self.enter(SessionState::Replaced, Some(StateReason::StreamReplaced), at.now);
+        if !self.replaced_probed {
+            self.await_probe(self.settings.replaced_probe_after, at.now);
+        }
+    }
+
+    fn banned(&mut self, reason: StateReason, expires_in: Option<Duration>, now: DateTime<Utc>) {
+        self.clear(TimerKind::Linger);
+        self.enter(SessionState::Banned, Some(reason), now);
+        self.not_before = expires_in.map(|left| later(now, left));
+        if let Some(until) = self.not_before {
+            self.await_end_of_ban(until, now);
+        }
+    }
+
+    pub(super) fn due(&mut self, kind: TimerKind, at: Moment) {
+        match kind {
+            TimerKind::Connect => {
+                self.cut_off(LinkEnd::Lost(LossKind::Silent));
+                self.lost(Some(StateReason::ConnectTimeout), at);
+            }
+            TimerKind::Backoff => {
+                self.dial(SessionState::Connecting, None, at.now);
+                self.linger_if_unpaired();
+            }
+            TimerKind::BanOver => {
+                self.dial(SessionState::Connecting, None, at.now);
+                self.linger_if_unpaired();
+            }
+            TimerKind::Stable => {
+                self.losses = 0;
+                self.replaced_probed = false;
+            }
+            TimerKind::Probe => self.probe(),
+            TimerKind::Answer => self.unanswered(at),
+            TimerKind::CodeOver => self.back_to_qr(at.now),
+            TimerKind::Linger => self.owner_left(at.now),
+            TimerKind::Close => {
+                self.actions.push(Effect::DropLink);
+                self.ended(LinkEnd::Closed, at);
+            }
+            TimerKind::ReplacedProbe => {
+                self.replaced_probed = true;
+                self.dial(SessionState::Connecting, Some(StateReason::StreamReplaced), at.now);
+            }
+        }
+    }
+
+    fn owner_left(&mut self, now: DateTime<Utc>) {
+        if self.own.is_none() && !self.viewers {
+            self.close(LinkCommand::Close, false);
+            self.enter(SessionState::Idle, Some(StateReason::OwnerLeft), now);
+        }
+    }
+}
+
+fn reason_of(kind: LossKind) -> StateReason {
+    match kind {
+        LossKind::Dial | LossKind::Disconnected => StateReason::NetworkLost,
+        LossKind::Service => StateReason::ServiceUnavailable,
+        LossKind::Silent => StateReason::ConnectTimeout,
+    }
+}

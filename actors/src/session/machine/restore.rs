@@ -1,0 +1,157 @@
+//! How a session begins: what the record says is shown again, what should be online is dialled.
+
+use super::{Machine, Moment, Slot, TimerKind, between};
+use crate::ids::{CompanyId, Generation, OwnIdentity};
+use crate::records::{Desired, SessionRecord};
+use crate::settings::FleetSettings;
+use crate::view::{SessionState, StateReason};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+/// What a session begins with.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    /// Whose.
+    pub company: CompanyId,
+    /// Limits and times.
+    pub settings: Arc<FleetSettings>,
+    /// What was stored.
+    pub stored: Option<SessionRecord>,
+    /// Credentials that exist although no record says so: a crash came between pairing and our record of it.
+    pub credentials: Option<OwnIdentity>,
+    /// Why the session may not run (frozen, removed, stopped); nothing is dialled then.
+    pub held: Option<StateReason>,
+    /// The last link's number: the next one is higher.
+    pub generation: Generation,
+    /// Somebody looks at the page.
+    pub viewers: bool,
+    /// Wall clock.
+    pub now: DateTime<Utc>,
+}
+
+/// Whose credentials there are, and whether they were found without a record of them.
+fn identity(stored: Option<&SessionRecord>, credentials: Option<OwnIdentity>) -> (Option<OwnIdentity>, bool) {
+    let Some(record) = stored else {
+        let found = credentials.is_some();
+        return (credentials, found);
+    };
+    let erasing = record.state == SessionState::LoggedOut && record.reason == Some(StateReason::Stopped);
+    match (&record.own, credentials) {
+        (_, _) if erasing => (None, false),
+        (Some(own), _) => (Some(own.clone()), false),
+        (None, credentials) => {
+            let found = credentials.is_some();
+            (credentials, found)
+        }
+    }
+}
+
+impl Machine {
+    /// A session before its first step, which must be `Begin`.
+    pub(crate) fn new(origin: Origin) -> Self {
+        let stored = origin.stored;
+        let (own, found) = identity(stored.as_ref(), origin.credentials);
+        let kept = stored.as_ref().filter(|record| record.state.is_final() || record.state == SessionState::Idle);
+        let kept = if found { None } else { kept };
+        let (state, reason, since) = match (&origin.held, kept) {
+            (Some(held), _) => (SessionState::Idle, Some(*held), origin.now),
+            (None, Some(record)) => (record.state, record.reason, record.since),
+            (None, None) => (SessionState::Idle, None, origin.now),
+        };
+        let wanted = found || stored.as_ref().is_some_and(|record| record.desired == Desired::Online);
+        Self {
+            company: origin.company,
+            settings: origin.settings,
+            state,
+            reason,
+            since,
+            retry_at: None,
+            not_before: stored.as_ref().and_then(|record| record.not_before),
+            desired: if wanted && origin.held.is_none() { Desired::Online } else { Desired::Stopped },
+            own,
+            slot: Slot::Free,
+            generation: origin.generation,
+            viewers: origin.viewers,
+            rounds_used: 0,
+            qr: None,
+            pairing: None,
+            wanted: None,
+            losses: 0,
+            restarted: false,
+            replaced_probed: false,
+            unanswered: 0,
+            asked_at: None,
+            paired_at: None,
+            paired_on: None,
+            draining: false,
+            timers: BTreeMap::new(),
+            timer_number: 0,
+            stored,
+            shown: None,
+            actions: Vec::new(),
+            notes: Vec::new(),
+            erase: false,
+        }
+    }
+
+    pub(super) fn begin(&mut self, at: Moment) {
+        match self.state {
+            SessionState::Replaced => self.resume_replaced(at),
+            SessionState::Banned => self.resume_banned(at),
+            SessionState::LoggedOut | SessionState::Outdated => {}
+            SessionState::Idle
+            | SessionState::Connecting
+            | SessionState::AwaitingScan
+            | SessionState::AwaitingCode
+            | SessionState::AwaitingPasskey
+            | SessionState::Pairing
+            | SessionState::Online
+            | SessionState::Backoff
+            | SessionState::Deaf
+            | SessionState::Parked => self.resume(at),
+        }
+    }
+
+    /// Dials what should be online; shows a code to whoever looks already.
+    fn resume(&mut self, at: Moment) {
+        if self.desired == Desired::Online {
+            self.dial(SessionState::Connecting, None, at.now);
+        } else if self.viewers {
+            self.viewer_came(at.now);
+        }
+    }
+
+    /// Keeps the appointment of the one probe, unless the moment passed while the process was down.
+    fn resume_replaced(&mut self, at: Moment) {
+        let waited = between(self.since, at.now);
+        match self.settings.replaced_probe_after.checked_sub(waited) {
+            Some(left) => self.await_probe(left, at.now),
+            None => self.replaced_probed = true,
+        }
+    }
+
+    fn resume_banned(&mut self, at: Moment) {
+        match self.not_before {
+            Some(until) if until <= at.now && self.own.is_none() => {
+                self.enter(SessionState::Idle, None, at.now);
+                self.resume(at);
+            }
+            Some(until) if until <= at.now => self.dial(SessionState::Connecting, None, at.now),
+            Some(until) => self.await_end_of_ban(until, at.now),
+            None => {}
+        }
+    }
+
+    pub(super) fn await_probe(&mut self, left: std::time::Duration, now: DateTime<Utc>) {
+        self.retry_at = Some(super::later(now, left));
+        self.set(TimerKind::ReplacedProbe, left);
+    }
+
+    pub(super) fn await_end_of_ban(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {
+        self.retry_at = Some(until);
+        self.set(TimerKind::BanOver, between(now, until));
+    }
+}

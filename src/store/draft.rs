@@ -162,7 +162,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// The first `limit` keys under `prefix` that this request would see.
+    /// The first `limit` stored keys under `prefix` that no change of this commit touches.
     pub(super) fn first_keys(&self, prefix: &[u8], limit: usize) -> Result<Vec<Key>, Fault> {
         let mut found = Vec::new();
         self.disk.each(prefix, |key, _| {

@@ -24,7 +24,7 @@ pub(super) type Key = Vec<u8>;
 
 /// Longest key of a [`Vault`](frontdesk_actors::ports::Vault) entry. Index pages of the engine hold up to 256 keys and must stay far below
 /// the 128 KiB at which it moves them to files it never syncs.
-pub(super) const VAULT_KEY_BYTES: usize = 256;
+pub(super) const VAULT_KEY_BYTES: usize = 400;
 
 /// Version of the layout; big-endian u32.
 pub(super) const SCHEMA: &[u8] = b"mschema";

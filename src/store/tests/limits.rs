@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{company_id, created, event, open, session};
 use crate::store::disk::Walk;
+use crate::store::keys::VAULT_KEY_BYTES;
 use crate::store::pieces::VALUE_BYTES;
 
 fn put(key: &[u8], value: Vec<u8>) -> VaultOp {
@@ -37,7 +38,7 @@ async fn too_long_keys_values_and_writes_are_refused_before_they_reach_the_write
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let many = (0..300_u32).map(|n| put(&n.to_be_bytes(), vec![0; VALUE_BYTES])).collect();
-    for refused in [vec![put(b"k", vec![0; VALUE_BYTES + 1])], vec![put(&[b'k'; 257], vec![])], many] {
+    for refused in [vec![put(b"k", vec![0; VALUE_BYTES + 1])], vec![put(&[b'k'; 401], vec![])], many] {
         let refused = store.write(company_id(1), refused).await;
         assert!(matches!(refused, Err(RecordsError::Failed(_))), "{refused:?}");
     }
@@ -70,13 +71,19 @@ async fn neighbours_of_the_longest_values_make_no_files_that_are_never_synced() 
     let blobs = folder.path().join("store/blobs");
     for round in 0..3_u8 {
         for group in 0..12_u32 {
-            let key = |n: u32| [&[b'k'; 250][..], &(group * 6 + n).to_be_bytes()].concat();
+            let key = |n: u32| [&[b'k'; VAULT_KEY_BYTES - 4][..], &(group * 6 + n).to_be_bytes()].concat();
             let values = (0..6).map(|n| put(&key(n), vec![round; VALUE_BYTES])).collect();
             store.write(company_id(1), values).await.unwrap();
             assert_eq!(fs::read_dir(&blobs).unwrap().count(), 0);
         }
     }
     assert_eq!(store.scan(company_id(1), 1, b"").unwrap().len(), 72);
+    for group in 0..20_u32 {
+        let key = |n: u32| [&(group * 7 + n * 1_001).to_be_bytes(), &[b'k'; VAULT_KEY_BYTES - 4][..]].concat();
+        store.write(company_id(2), (0..200).map(|n| put(&key(n), vec![1])).collect()).await.unwrap();
+        assert_eq!(fs::read_dir(&blobs).unwrap().count(), 0);
+    }
+    store.erase(company_id(2)).await.unwrap();
     store.erase(company_id(1)).await.unwrap();
     let mut left = 0;
     store

@@ -1,0 +1,113 @@
+// The server, WhatsApp and YClients get into trouble while the page is open.
+
+import { addressFor, isAccessible, isClean, isDone, observe, readQr, shoot, tabTo, text, visitor } from "../chromium.mjs";
+import { acceptedCallbacks, check, control, fault, phoneExists, phoneOnline, salonExists, same, scan, server, until } from "../stage.mjs";
+
+const SALON = 750_001;
+const NUMBER = "79007500001";
+
+/** What Chromium says by itself about a server that is away. */
+const AWAY = /WebSocket connection|Failed to load resource|ERR_CONNECTION_REFUSED/;
+
+async function opened(browser) {
+  await salonExists(SALON);
+  await phoneExists(NUMBER);
+  const page = await (await visitor(browser)).newPage();
+  const seen = observe(page);
+  await page.goto(await addressFor(SALON));
+  await readQr(page);
+  return { page, seen };
+}
+
+async function saysThatTheServerIsAway(page) {
+  await until("the page says that it lost the server", async () => (await text(page, "line")).includes("прервалась"));
+}
+
+/** The code of the dead server's link is worth nothing: the page must come to a new one by itself. */
+export async function aRestartedServerIsFoundAgainWhileWaiting(browser) {
+  const { page, seen } = await opened(browser);
+  const old = await readQr(page);
+  await server("kill");
+  await saysThatTheServerIsAway(page);
+  await shoot(page, "server-away");
+  await isAccessible(page, "a page without its server");
+  await server("start");
+  const fresh = await until("a new code", async () => {
+    const qr = await readQr(page);
+    return qr !== old && qr;
+  });
+  await scan(NUMBER, fresh);
+  await isDone(page);
+  await isClean(page, seen, AWAY);
+}
+
+export async function aRestartedServerIsFoundAgainWhenConnected(browser) {
+  const { page, seen } = await opened(browser);
+  await scan(NUMBER, await readQr(page));
+  await isDone(page);
+  await server("kill");
+  await saysThatTheServerIsAway(page);
+  await server("start");
+  await until("the link is back", () => phoneOnline(NUMBER));
+  await until("the page found the server", async () => !(await text(page, "line")).includes("прервалась"));
+  await isDone(page);
+  same(await acceptedCallbacks(SALON), 1, "callbacks");
+  await isClean(page, seen, AWAY);
+}
+
+export async function anUninstallOnAnOpenPageHasWords(browser) {
+  const { page, seen } = await opened(browser);
+  await scan(NUMBER, await readQr(page));
+  await isDone(page);
+  await control("POST", `/control/salons/${SALON}/uninstall`);
+  await page.locator("#start-over").waitFor();
+  check(!(await page.locator("#done").isVisible()), "done no more");
+  check(!(await page.locator("#qr").isVisible()) && !(await page.locator("#pair").isVisible()), "no code for a removed integration");
+  const said = `${await text(page, "state-title")} ${await text(page, "state-reason")}`;
+  check(said.includes("YClients"), `the page says ${said}`);
+  await isAccessible(page, "a removed integration");
+  await shoot(page, "uninstalled");
+  await isClean(page, seen);
+}
+
+/** YClients answers 503: the page says that it goes on by itself, and *Try now* tries now. */
+export async function aFailedActivationCanBePushed(browser) {
+  const { page, seen } = await opened(browser);
+  await fault({ service: "yclients", target: String(SALON), fault: "status", code: 503 });
+  await scan(NUMBER, await readQr(page));
+  await page.locator("#activate").waitFor();
+  await isAccessible(page, "an activation that is retried");
+  await shoot(page, "activation-retried");
+  await control("DELETE", "/control/faults");
+  await tabTo(page, "#activate");
+  await page.keyboard.press("Enter");
+  await isDone(page);
+  same(await acceptedCallbacks(SALON), 1, "callbacks");
+  await isClean(page, seen);
+}
+
+export async function aRefusedActivationHasWordsAndAWayBack(browser) {
+  const { page, seen } = await opened(browser);
+  await fault({ service: "yclients", target: String(SALON), fault: "status", code: 422 });
+  await scan(NUMBER, await readQr(page));
+  await page.locator("#activation-over").waitFor();
+  check(!(await page.locator("#done").isVisible()), "not done");
+  await isAccessible(page, "a refused activation");
+  await shoot(page, "activation-refused");
+  await isClean(page, seen);
+}
+
+/** Another program took the link: it is not fought for, and the owner can take it back. */
+export async function aReplacedLinkCanBeTakenBack(browser) {
+  const { page, seen } = await opened(browser);
+  await scan(NUMBER, await readQr(page));
+  await isDone(page);
+  await fault({ service: "whatsapp", target: NUMBER, fault: "replaced" });
+  await page.locator("#reconnect").waitFor();
+  await isAccessible(page, "a replaced link");
+  await shoot(page, "replaced");
+  await tabTo(page, "#reconnect");
+  await page.keyboard.press("Enter");
+  await isDone(page);
+  await isClean(page, seen);
+}

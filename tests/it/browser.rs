@@ -1,0 +1,117 @@
+//! A real Chromium on the onboarding page: `tests/browser`. Screenshots are kept in the target folder, under `screenshots/`.
+
+use crate::support::node::{JWT_SECRET, run};
+use crate::support::stage::Stage;
+
+async fn journey(kind: &str) {
+    run(&mut Stage::open().await, "journey.mjs", &[kind]).await;
+}
+
+async fn scenario(name: &str) {
+    scenario_with(name, &[]).await;
+}
+
+async fn scenario_with(name: &str, settings: &[(&str, &str)]) {
+    let mut stage = Stage::without_server().await;
+    stage.set("JWT_SECRET", JWT_SECRET);
+    for (key, value) in settings {
+        stage.set(key, value);
+    }
+    stage.start().await;
+    run(&mut stage, "scenarios.mjs", &[name]).await;
+}
+
+#[tokio::test]
+async fn browser_an_owner_with_a_phone_gets_the_salon_online_in_russian() {
+    journey("phone").await;
+}
+
+#[tokio::test]
+async fn browser_an_owner_with_a_desktop_gets_the_salon_online_in_english() {
+    journey("desktop").await;
+}
+
+#[tokio::test]
+async fn browser_a_reload_keeps_the_state() {
+    scenario("aReloadKeepsTheState").await;
+}
+
+#[tokio::test]
+async fn browser_two_tabs_see_the_same_session() {
+    scenario("twoTabsSeeTheSameSession").await;
+}
+
+#[tokio::test]
+async fn browser_a_closed_tab_can_be_opened_again() {
+    scenario_with("aClosedTabCanBeOpenedAgain", &[("FRONTDESK_SESSIONS_UNPAIRED_LINGER", "1s")]).await;
+}
+
+#[tokio::test]
+async fn browser_a_page_without_a_socket_goes_on_by_asking() {
+    scenario("aPageWithoutASocketGoesOnByAsking").await;
+}
+
+#[tokio::test]
+async fn browser_a_pairing_code_links_the_phone() {
+    scenario("aPairingCodeLinksThePhone").await;
+}
+
+#[tokio::test]
+async fn browser_from_the_pairing_code_back_to_the_qr() {
+    scenario("fromThePairingCodeBackToTheQr").await;
+}
+
+#[tokio::test]
+async fn browser_a_wrong_number_gets_words() {
+    scenario("aWrongNumberGetsWords").await;
+}
+
+#[tokio::test]
+async fn browser_an_unlinked_phone_is_offered_a_new_code() {
+    scenario("anUnlinkedPhoneIsOfferedANewCode").await;
+}
+
+#[tokio::test]
+async fn browser_error_pages_have_words_and_a_way_back() {
+    scenario("errorPagesHaveWordsAndAWayBack").await;
+}
+
+#[tokio::test]
+async fn browser_a_token_that_expires_on_an_open_page_has_words() {
+    scenario("aTokenThatExpiresOnAnOpenPage").await;
+}
+
+#[tokio::test]
+async fn browser_hostile_names_are_shown_as_text() {
+    scenario("hostileNamesAreShownAsText").await;
+}
+
+#[tokio::test]
+async fn browser_a_restarted_server_is_found_again_while_waiting() {
+    scenario("aRestartedServerIsFoundAgainWhileWaiting").await;
+}
+
+#[tokio::test]
+async fn browser_a_restarted_server_is_found_again_when_connected() {
+    scenario("aRestartedServerIsFoundAgainWhenConnected").await;
+}
+
+#[tokio::test]
+async fn browser_an_uninstall_on_an_open_page_has_words() {
+    scenario("anUninstallOnAnOpenPageHasWords").await;
+}
+
+#[tokio::test]
+async fn browser_a_failed_activation_can_be_pushed() {
+    scenario_with("aFailedActivationCanBePushed", &[("FRONTDESK_ACTIVATION_BACKOFF_MIN", "1m")]).await;
+}
+
+#[tokio::test]
+async fn browser_a_refused_activation_has_words_and_a_way_back() {
+    scenario("aRefusedActivationHasWordsAndAWayBack").await;
+}
+
+#[tokio::test]
+async fn browser_a_replaced_link_can_be_taken_back() {
+    scenario("aReplacedLinkCanBeTakenBack").await;
+}

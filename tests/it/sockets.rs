@@ -1,0 +1,84 @@
+//! The namespace `/marketplace` with the official client of Node.js, over both transports: `tests/browser/sockets`.
+
+use crate::support::node::{JWT_SECRET, run};
+use crate::support::stage::Stage;
+
+async fn part(arguments: &[&str], settings: &[(&str, &str)]) {
+    let mut stage = Stage::without_server().await;
+    stage.set("JWT_SECRET", JWT_SECRET);
+    for (key, value) in settings {
+        stage.set(key, value);
+    }
+    stage.start().await;
+    run(&mut stage, "sockets.mjs", arguments).await;
+}
+
+#[tokio::test]
+async fn a_token_is_taken_from_all_four_places() {
+    part(&["aTokenIsTakenFromAllFourPlaces"], &[]).await;
+}
+
+#[tokio::test]
+async fn refusals_are_codes() {
+    part(&["refusalsAreCodes"], &[]).await;
+}
+
+#[tokio::test]
+async fn foreign_pages_open_no_socket() {
+    part(&["foreignPagesOpenNoSocket"], &[]).await;
+}
+
+#[tokio::test]
+async fn too_many_sockets_are_refused() {
+    part(&["tooManySocketsAreRefused"], &[("FRONTDESK_SERVER_RATE_LIMITS", "true")]).await;
+}
+
+#[tokio::test]
+async fn a_token_that_expires_ends_its_socket() {
+    part(&["aTokenThatExpiresEndsItsSocket"], &[]).await;
+}
+
+#[tokio::test]
+async fn a_socket_is_its_tokens_whatever_it_asks() {
+    part(&["aSocketIsItsTokensWhateverItAsks"], &[]).await;
+}
+
+#[tokio::test]
+async fn the_journey_is_told_in_order_over_websocket() {
+    part(&["theJourneyIsToldInOrder", "websocket"], &[]).await;
+}
+
+#[tokio::test]
+async fn the_journey_is_told_in_order_over_polling() {
+    part(&["theJourneyIsToldInOrder", "polling"], &[]).await;
+}
+
+#[tokio::test]
+async fn commands_are_acked() {
+    part(&["commandsAreAcked"], &[]).await;
+}
+
+#[tokio::test]
+async fn a_closed_tab_stops_the_link_and_coming_back_resumes() {
+    part(&["aClosedTabStopsTheLinkAndComingBackResumes"], &[("FRONTDESK_SESSIONS_UNPAIRED_LINGER", "1s")]).await;
+}
+
+#[tokio::test]
+async fn two_salons_never_hear_of_each_other() {
+    part(&["twoSalonsNeverHearOfEachOther"], &[]).await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_closes_its_socket() {
+    part(&["aMessageThatIsTooLargeClosesItsSocket"], &[]).await;
+}
+
+#[tokio::test]
+async fn waits_for_a_code_that_is_followed_by_the_next() {
+    part(&["aCodeIsFollowedByTheNext"], &[]).await;
+}
+
+#[tokio::test]
+async fn waits_until_a_client_that_stops_reading_is_dropped() {
+    part(&["aClientThatStopsReadingIsDropped"], &[]).await;
+}

@@ -1,4 +1,5 @@
 //! What several tests need.
 
+pub mod node;
 pub mod powercut;
 pub mod stage;

@@ -38,7 +38,7 @@ use crate::whatsapp::{WhatsappConnector, WhatsappSettings};
 use crate::yclients::Yclients;
 
 #[cfg(feature = "sandbox")]
-pub use services::{run_sandbox, sandbox_environment};
+pub(crate) use services::{run_sandbox, sandbox_environment};
 
 /// Histograms and per-address buckets are tidied this often.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);

@@ -12,7 +12,7 @@ use crate::cli::SandboxArgs;
 use crate::config::Config;
 
 /// Environment of the server under `frontdesk sandbox`: what the flags say, over what the caller set.
-pub fn sandbox_environment(args: &SandboxArgs, mut environment: BTreeMap<String, String>) -> BTreeMap<String, String> {
+pub(crate) fn sandbox_environment(args: &SandboxArgs, mut environment: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut preset = |name: &str, value: String| {
         environment.entry(name.to_owned()).or_insert(value);
     };
@@ -28,7 +28,7 @@ pub fn sandbox_environment(args: &SandboxArgs, mut environment: BTreeMap<String,
 }
 
 /// Starts the services, then (unless told otherwise) the server, prints where to look, and runs until a signal.
-pub async fn run_sandbox(args: &SandboxArgs, config: Config, recorder: PrometheusHandle) -> Result<(), StartError> {
+pub(crate) async fn run_sandbox(args: &SandboxArgs, config: Config, recorder: PrometheusHandle) -> Result<(), StartError> {
     let grace = config.shutdown_grace;
     let sandbox = start_services(args, &config).await?;
     let result = if args.services_only {

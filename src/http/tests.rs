@@ -7,6 +7,7 @@ mod journey;
 mod limits;
 mod logs;
 mod webhooks;
+mod wire;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -80,7 +80,7 @@ impl OpenError {
         Self::Damaged { step: step.into() }
     }
 
-    fn io(folder: &Path) -> impl FnOnce(std::io::Error) -> Self {
+    pub(super) fn io(folder: &Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| match source.kind() {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Self::Permissions { folder: folder.to_path_buf() },
             _ => Self::Io { folder: folder.to_path_buf(), source },

@@ -14,7 +14,7 @@ use crate::store::pieces::Entries;
 use crate::store::{OpenError, Store};
 
 /// Damaged copies tried. Each takes a few milliseconds.
-const CASES: u64 = 60;
+const CASES: u64 = 40;
 
 struct Written {
     company: CompanyRecord,

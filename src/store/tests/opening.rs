@@ -193,3 +193,12 @@ async fn a_database_half_made_by_a_crash_is_made_anew() {
     created(&store, 5).await;
     assert!(!draft.exists());
 }
+
+#[test]
+fn a_folder_of_another_user_is_named_as_that() {
+    let folder = std::path::Path::new("/somewhere");
+    for kind in [std::io::ErrorKind::PermissionDenied, std::io::ErrorKind::ReadOnlyFilesystem] {
+        let refused = OpenError::io(folder)(std::io::Error::from(kind));
+        assert!(matches!(&refused, OpenError::Permissions { .. }) && refused.to_string().contains("/somewhere"));
+    }
+}

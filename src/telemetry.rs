@@ -2,8 +2,8 @@
 
 use std::io::IsTerminal as _;
 
-use tracing::{Level, Metadata};
 use tracing::subscriber::set_global_default;
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt;

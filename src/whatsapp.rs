@@ -15,7 +15,8 @@ mod backend;
 mod egress;
 mod gate;
 mod link;
-#[cfg(all(test, feature = "sandbox"))]
+#[cfg(test)]
+#[cfg(feature = "sandbox")]
 mod sandbox_tests;
 mod translate;
 mod version;

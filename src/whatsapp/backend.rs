@@ -88,10 +88,10 @@ impl Backend {
 
     /// Reads `table` as JSON.
     fn get_json<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>> {
-        self.get(table, key)?.map(|bytes| self.from_json(&bytes)).transpose()
+        self.get(table, key)?.map(|bytes| self.parse_json(&bytes)).transpose()
     }
 
-    fn from_json<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T> {
+    fn parse_json<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T> {
         serde_json::from_slice(bytes).map_err(|error| {
             self.broken.send_replace(true);
             StoreError::Serialization(Box::new(error))

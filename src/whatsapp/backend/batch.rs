@@ -16,10 +16,16 @@ const PIECE: usize = 60 * 1024 - 1;
 /// Further parts a value may have, so that one byte counts them: 15 MiB in all, far above anything the protocol keeps.
 const MAX_PARTS: usize = u8::MAX as usize;
 
+/// Table number and key: sorted, as the vault keeps them.
+type Key = (u8, Vec<u8>);
+
+/// The table, and the new value or `None` to delete.
+type Change = (Table, Option<Vec<u8>>);
+
 /// Changes on their way into the vault. The last change of a key counts.
 pub(super) struct Batch<'a> {
     backend: &'a Backend,
-    changes: BTreeMap<(u8, Vec<u8>), (Table, Option<Vec<u8>>)>,
+    changes: BTreeMap<Key, Change>,
 }
 
 impl<'a> Batch<'a> {
@@ -37,7 +43,7 @@ impl<'a> Batch<'a> {
 
     /// The same, as JSON.
     pub(super) fn get_json<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>> {
-        self.get(table, key)?.map(|bytes| self.backend.from_json(&bytes)).transpose()
+        self.get(table, key)?.map(|bytes| self.backend.parse_json(&bytes)).transpose()
     }
 
     /// Stored pairs whose key starts with `prefix`, without what this batch changes.

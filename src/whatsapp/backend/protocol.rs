@@ -66,7 +66,7 @@ impl ProtocolStore for Backend {
     }
 
     async fn get_all_lid_mappings(&self) -> Result<Vec<LidPnMappingEntry>> {
-        self.scan(LID, &[])?.iter().map(|(_, entry)| self.from_json(entry)).collect()
+        self.scan(LID, &[])?.iter().map(|(_, entry)| self.parse_json(entry)).collect()
     }
 
     async fn save_base_key(&self, address: &str, message_id: &str, base_key: &[u8]) -> Result<()> {
@@ -156,7 +156,7 @@ impl ProtocolStore for Backend {
         self.change(|batch| {
             let mut count = 0;
             for (jid, row) in batch.scan(PRIVACY_TOKEN, &[])? {
-                let entry: TcTokenEntry = self.from_json(&row)?;
+                let entry: TcTokenEntry = self.parse_json(&row)?;
                 let token_live = !entry.token.is_empty() && entry.token_timestamp >= token_cutoff;
                 let sender_live = entry.sender_timestamp.is_some_and(|sent| sent >= sender_cutoff);
                 if !token_live && !sender_live {

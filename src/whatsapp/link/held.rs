@@ -135,11 +135,11 @@ impl Parts {
             tracing::warn!("the link did not close in time and is cut off");
             self.line.cut();
         }
-        if let Some(mut run) = self.run.take() {
-            if timeout(STEP_LIMIT, &mut run).await.is_err() {
-                run.abort();
-                let _ = run.await;
-            }
+        if let Some(mut run) = self.run.take()
+            && timeout(STEP_LIMIT, &mut run).await.is_err()
+        {
+            run.abort();
+            let _ = run.await;
         }
         // The library's own save can be a step behind: it marks the device as saved before the write.
         let device = client.persistence_manager().get_device_snapshot();

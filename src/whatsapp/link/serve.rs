@@ -243,9 +243,9 @@ impl Serving {
     /// The credentials are durable before anyone hears of them.
     async fn pair(&mut self, identity: Option<OwnIdentity>) -> Flow {
         let Some(identity) = identity else {
-            tracing::error!("the linked account has no phone number that can be read; it is unlinked again");
+            tracing::error!("the linked account has no phone number that can be read; the phone should remove the device");
             self.reports.report(LinkFact::PairingRefused);
-            return self.obey(LinkCommand::LogOut).now_or_never().unwrap_or(ControlFlow::Break(LinkEnd::LoggedOut));
+            return ControlFlow::Break(LinkEnd::LoggedOut);
         };
         if let Err(error) = self.store_device().await {
             tracing::error!(error = &error as &dyn std::error::Error, "the credentials could not be stored");

@@ -149,7 +149,11 @@ pub fn router(state: HttpState) -> Router {
         .route("/robots.txt", get(pages::robots))
         .layer(guard);
 
-    let routes = pages.merge(public).merge(keyed).merge(webhooks).merge(unlimited);
+    surround(pages.merge(public).merge(keyed).merge(webhooks).merge(unlimited), state)
+}
+
+/// What every answer of every route passes through, those for unknown paths and methods included.
+fn surround(routes: Router<HttpState>, state: HttpState) -> Router {
     routes
         .method_not_allowed_fallback(async || error::ApiError::unknown_method())
         .fallback(async || error::ApiError::unknown_path())

@@ -93,8 +93,9 @@ async fn refused_connections_and_broken_handshakes_end_with_the_fault() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frozen_link_answers_nothing_until_the_faults_are_cleared() {
+async fn a_frozen_link_answers_nothing_and_loses_nothing() {
     let service = service().await;
+    service.add_phone(GUEST).unwrap();
     let (mut salon, _) = Salon::paired(&service, SALON).await;
     service.set_fault(salon_only(), WhatsappFault::HalfOpen).unwrap();
     let ping = || whatsapp_rust::wacore::iq::keepalive::KeepaliveSpec::with_timeout(Duration::from_millis(300));
@@ -103,8 +104,9 @@ async fn a_frozen_link_answers_nothing_until_the_faults_are_cleared() {
     while client.execute(ping()).await.is_ok() {
         assert!(tokio::time::Instant::now() < deadline, "the link still answers");
     }
+    service.send(GUEST, SALON, "into the ice").await.unwrap();
     service.clear_faults();
-    salon.connected().await;
+    assert_eq!(salon.text().await, "into the ice");
     salon.stop().await;
     service.shutdown().await;
 }

@@ -130,11 +130,15 @@ pub fn layer(state: RealtimeState) -> (SocketIoLayer, SocketIo) {
     (layer, io)
 }
 
-/// Disconnects every socket; gives up waiting after `grace`, because a client that doesn't read can hold the engine back.
+/// Closes every connection, so that clients come back by themselves to whoever serves next; gives up waiting after `grace`, because
+/// a client that doesn't read can hold the engine back.
 pub async fn close(io: &SocketIo, grace: Duration) {
+    let open = io.of(NAMESPACE).map(|all| all.sockets()).unwrap_or_default();
     if tokio::time::timeout(grace, io.close()).await.is_err() {
         tracing::warn!("realtime: some sockets did not close in time");
     }
+    // The engine forgets its namespaces before it closes, so no disconnect handler has run.
+    open.iter().for_each(let_go);
 }
 
 /// Makes the kernel drop a peer that stops reading; to be called on every accepted socket.

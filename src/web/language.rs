@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn query_beats_cookie_beats_header_beats_russian() {
-        let table: [(Option<&str>, Option<&str>, Option<&str>, Language); 18] = [
+        type Row = (Option<&'static str>, Option<&'static str>, Option<&'static str>, Language);
+        let table: [Row; 18] = [
             (None, None, None, Ru),
             (Some("en"), Some("ru"), Some("ru"), En),
             (Some("EN-gb"), None, None, En),

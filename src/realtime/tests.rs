@@ -344,3 +344,25 @@ async fn closing_lets_every_socket_go() {
     client.until_closed().await;
     house.until_closed(1).await;
 }
+
+#[tokio::test]
+async fn whoever_only_opens_engine_connections_is_told_to_wait() {
+    let settings = AdmissionSettings { per_ip_limits: true, ..AdmissionSettings::default() };
+    let admission = Arc::new(Admission::new(settings));
+    let guard = axum::middleware::from_fn(move |request, next| guard_handshakes(Arc::clone(&admission), request, next));
+    let (engine, _io) = SocketIo::builder().req_path(PATH).build_layer();
+    let app = Router::new().layer(engine).layer(guard);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    let _server = AbortOnDropHandle::new(tokio::spawn(async move { axum::serve(listener, service).await.unwrap() }));
+    let first = http(address, "GET", "", "", "").await;
+    let sid = first.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    for _ in 0..59 {
+        assert!(http(address, "GET", "", "", "").await.starts_with("HTTP/1.1 200"));
+    }
+    let refused = http(address, "GET", "", "", "").await;
+    assert!(refused.starts_with("HTTP/1.1 429") && refused.contains("retry-after: "), "{refused}");
+    let carried_on = http(address, "POST", &format!("&sid={sid}"), "", "40/unknown,").await;
+    assert!(carried_on.starts_with("HTTP/1.1 200"), "an open session is not a handshake: {carried_on}");
+}

@@ -384,11 +384,22 @@ impl Machine {
         }
     }
 
+    /// An unpaired link without viewers is given up after a while, whatever brought it about.
+    fn watch_unpaired(&mut self) {
+        let alive = matches!(self.slot, Slot::Queued | Slot::Open) || self.state == SessionState::Backoff;
+        if self.own.is_some() || !alive {
+            self.clear(TimerKind::Linger);
+        } else if !self.viewers && !self.timers.contains_key(&TimerKind::Linger) {
+            self.set(TimerKind::Linger, self.settings.unpaired_linger);
+        }
+    }
+
     /// Puts the step's effects in order: durable, visible, everything else.
     fn finish(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
         if !self.draining {
             self.persist(&mut effects);
+            self.watch_unpaired();
         }
         let snapshot = self.snapshot();
         if self.shown.as_ref() != Some(&snapshot) {

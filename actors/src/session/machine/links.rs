@@ -66,7 +66,6 @@ impl Machine {
         if self.own.take().is_some() {
             // WhatsApp offers codes only to a device without credentials: ours are gone.
             self.desired = Desired::Stopped;
-            self.linger_if_unpaired();
         }
         let qr = QrView { text, attempt, expires_at: later(now, valid_for) };
         if self.state != SessionState::AwaitingCode {
@@ -92,7 +91,6 @@ impl Machine {
         self.asked_at = None;
         self.paired_at = Some(now);
         self.paired_on = Some(self.generation);
-        self.clear(TimerKind::Linger);
         self.clear(TimerKind::CodeOver);
         self.enter(SessionState::Pairing, None, now);
         if self.slot == Slot::Open {
@@ -113,7 +111,6 @@ impl Machine {
         self.wanted = None;
         self.asked_at = None;
         self.not_before = None;
-        self.clear(TimerKind::Linger);
         self.clear(TimerKind::CodeOver);
         self.clear(TimerKind::Connect);
         self.enter(SessionState::Online, None, now);
@@ -197,13 +194,6 @@ impl Machine {
         }
         if then_dial && !self.draining {
             self.dial(self.state, self.reason, now);
-            self.linger_if_unpaired();
-        }
-    }
-
-    fn linger_if_unpaired(&mut self) {
-        if self.own.is_none() && !self.viewers {
-            self.set(TimerKind::Linger, self.settings.unpaired_linger);
         }
     }
 
@@ -217,15 +207,13 @@ impl Machine {
             LinkEnd::QrExhausted => self.exhausted(at),
             LinkEnd::Replaced => self.replaced(at),
             LinkEnd::LoggedOut => {
-                self.clear(TimerKind::Linger);
-                self.enter(SessionState::LoggedOut, Some(StateReason::DeviceRemoved), at.now);
+                        self.enter(SessionState::LoggedOut, Some(StateReason::DeviceRemoved), at.now);
                 self.forget_credentials();
             }
             LinkEnd::Banned { expires_in } => self.banned(StateReason::TemporaryBan, expires_in, at.now),
             LinkEnd::Locked => self.banned(StateReason::AccountLocked, None, at.now),
             LinkEnd::Outdated => {
-                self.clear(TimerKind::Linger);
-                self.enter(SessionState::Outdated, Some(StateReason::ClientOutdated), at.now);
+                        self.enter(SessionState::Outdated, Some(StateReason::ClientOutdated), at.now);
             }
             LinkEnd::StorageFailed => self.lost(Some(StateReason::StoreFailed), at),
             LinkEnd::Crashed => self.lost(None, at),
@@ -255,12 +243,10 @@ impl Machine {
         }
         self.rounds_used = self.rounds_used.saturating_add(1);
         self.wanted = None;
-        self.clear(TimerKind::Linger);
         self.enter(SessionState::Idle, Some(StateReason::QrExhausted), at.now);
     }
 
     fn replaced(&mut self, at: Moment) {
-        self.clear(TimerKind::Linger);
         self.enter(SessionState::Replaced, Some(StateReason::StreamReplaced), at.now);
         if !self.replaced_probed {
             self.await_probe(self.settings.replaced_probe_after, at.now);
@@ -268,7 +254,6 @@ impl Machine {
     }
 
     fn banned(&mut self, reason: StateReason, expires_in: Option<Duration>, now: DateTime<Utc>) {
-        self.clear(TimerKind::Linger);
         self.enter(SessionState::Banned, Some(reason), now);
         self.not_before = expires_in.map(|left| later(now, left));
         if let Some(until) = self.not_before {
@@ -284,12 +269,10 @@ impl Machine {
             }
             TimerKind::Backoff => {
                 self.dial(SessionState::Connecting, None, at.now);
-                self.linger_if_unpaired();
-            }
+                }
             TimerKind::BanOver => {
                 self.dial(SessionState::Connecting, None, at.now);
-                self.linger_if_unpaired();
-            }
+                }
             TimerKind::Stable => {
                 self.losses = 0;
                 self.replaced_probed = false;

@@ -51,14 +51,13 @@ impl Machine {
         }
     }
 
-    /// Begins an unpaired link. Without a viewer it lives as long as after the last viewer left.
+    /// Begins an unpaired link.
     fn start(&mut self, now: DateTime<Utc>) {
         self.asked_at = Some(now);
         self.dial(SessionState::Connecting, None, now);
-        self.linger();
     }
 
-    /// (Re)starts the time an unpaired link is kept without viewers.
+    /// Restarts the time an unpaired link is kept without viewers.
     fn linger(&mut self) {
         let alive = self.slot != Slot::Free || self.state == SessionState::Backoff;
         if self.own.is_none() && !self.viewers && alive {
@@ -160,7 +159,6 @@ impl Machine {
             self.desired = Desired::Online;
         }
         self.dial(SessionState::Connecting, None, now);
-        self.linger();
     }
 
     fn renew(&mut self, now: DateTime<Utc>) {

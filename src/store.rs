@@ -1,4 +1,4 @@
-//! The embedded store: the ports [`Records`] and [`Vault`] on sled, in one folder, so that the engine can be replaced here.
+//! The embedded store: the ports [`Records`](frontdesk_actors::ports::Records) and [`Vault`](frontdesk_actors::ports::Vault) on sled, in one folder, so that the engine can be replaced here.
 //!
 //! ```text
 //! Store ──▶ Reader ─────────────────────────────────▶ Disk (sled: one tree)
@@ -7,7 +7,7 @@
 //!
 //! * **The promise**: `Ok` of a write means that it survives kill -9 and a power cut. An error means that nothing of it is visible now; after
 //!   a failed commit or a crash without an answer, the next start shows all of the commit or nothing.
-//! * **Reads** see every answered commit, never half of one; see [`reader`] for the moment in between.
+//! * **Reads** see every answered commit, never half of one; see `reader.rs` for the moment in between.
 //! * **Sealed**: every value but the meta records (`seal`). Keys are not.
 //! * **Bounded**: requests and bytes that wait (`Overloaded` after a short wait), requests and bytes per commit, rows per answer, value and
 //!   key lengths.

@@ -131,3 +131,45 @@ async fn logging_out_removes_the_device_from_the_phone() {
     assert!(!rig.has_devices());
     rig.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_login_of_a_known_device_costs_a_handful_of_writes() {
+    let rig = Rig::paired().await;
+    drop(rig.online().await);
+    let before = rig.records.commits();
+    let link = rig.online().await;
+    link.wish(LinkCommand::Close).await;
+    assert_eq!(link.end().await, LinkEnd::Closed);
+    let writes = rig.records.commits() - before;
+    assert!(writes <= 8, "{writes} writes, which a thousand sessions do at every start");
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn companies_pair_and_come_back_side_by_side() {
+    let rig = Rig::start().await;
+    let companies = 1..=30;
+    let mut pairing = tokio::task::JoinSet::new();
+    for id in companies.clone() {
+        let number = format!("7916000{id:04}");
+        rig.service.add_phone(&number).unwrap();
+        let (mut link, service) = (rig.link_of(id), rig.service.clone());
+        pairing.spawn(async move {
+            service.scan(&number, &link.qr().await).await.unwrap();
+            assert_eq!(link.end().await, LinkEnd::RestartRequired);
+        });
+    }
+    pairing.join_all().await;
+    for _ in 0..2 {
+        let mut online = Vec::new();
+        for mut link in companies.clone().map(|id| rig.link_of(id)).collect::<Vec<_>>() {
+            link.online().await;
+            online.push(link);
+        }
+        assert_eq!(rig.service.stats().links, online.len());
+        // Dropped without a word, as by a supervisor.
+        online.iter().for_each(|link| link.run.abort());
+    }
+    assert_eq!((rig.service.stats().replaced, rig.service.stats().refused), (0, 0));
+    rig.finish().await;
+}

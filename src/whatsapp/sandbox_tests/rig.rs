@@ -15,6 +15,9 @@ use super::super::{WhatsappConnector, WhatsappSettings};
 
 pub(super) const NUMBER: &str = "79161234567";
 
+/// Whose links these are, where one company is enough.
+const COMPANY: u64 = 1;
+
 /// Nothing here takes longer on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(25);
 
@@ -54,6 +57,10 @@ impl Rig {
     }
 
     pub(super) fn link(&self) -> Link {
+        self.link_of(COMPANY)
+    }
+
+    pub(super) fn link_of(&self, company: u64) -> Link {
         let (facts_in, facts) = mpsc::unbounded_channel();
         let (commands, wishes) = mpsc::channel(8);
         let reports = LinkReports::new(
@@ -63,7 +70,7 @@ impl Rig {
                 let _ = facts_in.send(fact);
             }),
         );
-        let request = LinkRequest { company: company(), salon: SalonId::try_from(77).unwrap(), generation: Generation::default() };
+        let request = LinkRequest { company: id(company), salon: SalonId::try_from(company).unwrap(), generation: Generation::default() };
         let connector = Arc::clone(&self.connector);
         let run = tokio::spawn(async move { connector.run(request, reports, wishes).await });
         Link { facts, commands, run }
@@ -77,7 +84,7 @@ impl Rig {
     }
 
     pub(super) async fn credentials(&self) -> Option<OwnIdentity> {
-        self.connector.credentials(company()).await.unwrap()
+        self.connector.credentials(id(COMPANY)).await.unwrap()
     }
 
     pub(super) fn fault(&self, fault: WhatsappFault) {
@@ -106,8 +113,8 @@ impl Rig {
     }
 }
 
-pub(super) fn company() -> CompanyId {
-    CompanyId::try_from(1).unwrap()
+fn id(company: u64) -> CompanyId {
+    CompanyId::try_from(company).unwrap()
 }
 
 fn connector(service: &Service, records: &Arc<MemoryRecords>) -> Arc<WhatsappConnector> {

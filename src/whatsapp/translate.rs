@@ -135,7 +135,7 @@ pub(super) struct Ending {
 /// connection came and how long ago it was last heard.
 pub(super) fn unspoken(ending: Ending, disconnected: bool) -> LinkEnd {
     let silent = match ending.progress {
-        Progress::Answered { silent_for } => silent_for >= RECENTLY,
+        Progress::Answered { silent_for, .. } => silent_for >= RECENTLY,
         Progress::Unconnected | Progress::Unanswered => true,
     };
     match ending {

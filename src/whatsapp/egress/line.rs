@@ -25,6 +25,8 @@ pub(in crate::whatsapp) enum Progress {
     Answered {
         /// Time since it last did.
         silent_for: Duration,
+        /// It closed the connection, or the network did.
+        hung_up: bool,
     },
 }
 
@@ -37,6 +39,7 @@ pub(in crate::whatsapp) struct Line {
     upgraded: AtomicBool,
     /// Milliseconds from `started` to the last bytes after the upgrade; 0 = none.
     heard_ms: AtomicU64,
+    hung_up: AtomicBool,
 }
 
 impl Line {
@@ -48,6 +51,7 @@ impl Line {
             gone: CancellationToken::new(),
             upgraded: AtomicBool::new(false),
             heard_ms: AtomicU64::new(0),
+            hung_up: AtomicBool::new(false),
         }
     }
 
@@ -59,7 +63,7 @@ impl Line {
             0 => Progress::Unanswered,
             heard => {
                 let silent_for = self.started.elapsed().saturating_sub(Duration::from_millis(heard));
-                Progress::Answered { silent_for }
+                Progress::Answered { silent_for, hung_up: self.hung_up.load(Ordering::Acquire) }
             }
         }
     }
@@ -139,15 +143,20 @@ impl AsyncRead for Stream {
         loop {
             ready!(self.stream.poll_read_ready(cx))?;
             match self.stream.try_read(buf.initialize_unfilled()) {
+                Ok(0) => {
+                    self.line.hung_up.store(true, Ordering::Release);
+                    return Poll::Ready(Ok(()));
+                }
                 Ok(count) => {
-                    if count > 0 {
-                        self.line.heard();
-                    }
+                    self.line.heard();
                     buf.advance(count);
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
+                Err(error) => {
+                    self.line.hung_up.store(true, Ordering::Release);
+                    return Poll::Ready(Err(error));
+                }
             }
         }
     }
@@ -203,7 +212,10 @@ mod tests {
         assert_eq!(line.progress(), Progress::Unanswered);
         far.write_all(b"h").await.unwrap();
         stream.read_exact(&mut byte).await.unwrap();
-        assert!(matches!(line.progress(), Progress::Answered { .. }));
+        assert!(matches!(line.progress(), Progress::Answered { hung_up: false, .. }));
+        drop(far);
+        assert!(stream.read_u8().await.is_err());
+        assert!(matches!(line.progress(), Progress::Answered { hung_up: true, .. }));
     }
 
     #[tokio::test]

@@ -303,6 +303,7 @@ fn tell_failed_dial(shared: &Shared, progress: Progress) {
     match progress {
         Progress::Unconnected => tracing::info!("no connection to WhatsApp could be opened"),
         Progress::Unanswered => tracing::info!("WhatsApp did not answer the handshake"),
+        Progress::Answered { hung_up: true, .. } => tracing::info!("the connection to WhatsApp broke in the handshake"),
         Progress::Answered { .. } if shared.chain_refusal_told.swap(true, Ordering::Relaxed) => {}
         Progress::Answered { .. } => tracing::error!(
             "the handshake with WhatsApp failed: the service's certificate chain was refused. Either something between here and \

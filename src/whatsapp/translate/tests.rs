@@ -3,8 +3,8 @@ use whatsapp_rust::pair_code::PairCodeRejection;
 
 use super::*;
 
-const SOON: Progress = Progress::Answered { silent_for: Duration::from_millis(40) };
-const LATE: Progress = Progress::Answered { silent_for: Duration::from_secs(25) };
+const SOON: Progress = Progress::Answered { silent_for: Duration::from_millis(40), hung_up: false };
+const LATE: Progress = Progress::Answered { silent_for: Duration::from_secs(25), hung_up: false };
 
 fn jid(text: &str) -> Jid {
     text.parse().unwrap()

@@ -117,6 +117,7 @@ async fn open(shared: &Shared, held: &Held, ear: Ear) -> Result<Bot, OpenError> 
         line: Arc::clone(held.line()),
         permit: held.permit(),
     };
+    // Messages will be taken by an inbound durability hook here, before WhatsApp gets its ack; the backend can hold them already.
     let bot = Bot::builder()
         .with_backend_arc(held.backend().clone())
         .with_transport_factory(dialer)

@@ -6,10 +6,10 @@ FRONTDESK_DATA_DIR ?= data/sandbox
 export FRONTDESK_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup ci
+.PHONY: help run test setup ci bench bench-smoke
 
 help: ## This list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: ## Builds and starts server + sandbox on loopback, ready to click (data in data/sandbox)
 	@tests/setup/compiler.sh
@@ -26,3 +26,11 @@ setup: ## Only what the tests need: Chromium, Node packages, cargo-nextest
 
 ci: ## Exactly what CI runs: format, lints, docs, licences, spelling, then `make test`
 	@bash .ci/run
+
+bench: ## Speed, memory and size in release; some 12 minutes after the build. Options: make bench ARGS="--only first-qr"
+	@tests/setup/compiler.sh
+	@tests/setup/bench.sh $(ARGS)
+
+bench-smoke: ## Shows in seconds that the benchmark still works; its figures mean nothing
+	@tests/setup/compiler.sh
+	@tests/setup/bench.sh smoke $(ARGS)

@@ -1,0 +1,8 @@
+//! One module for each thing that is measured.
+
+pub mod commits;
+pub mod first_qr;
+pub mod memory;
+pub mod restart;
+pub mod size;
+pub mod startup;

@@ -1,0 +1,73 @@
+//! `make bench`: what the README says about speed and size, measured against a real server on loopback.
+//!
+//! ```text
+//! this process ── simulated services, browsers' sockets, raw disk          the stage and the audience
+//! ├─ frontdesk serve                                                       what is measured; a child, so that its memory is its own
+//! └─ this binary again, `bare …`                                           the protocol client alone, on the same service: the yardstick
+//! ```
+//!
+//! Every figure stands beside a yardstick measured in the same run, because the machines this runs on are shared and noisy: the ratio of the
+//! two is what can be compared between days.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is the result, and people want to see how far it is")]
+
+mod bare;
+mod figures;
+mod options;
+mod page;
+mod report;
+mod salons;
+#[path = "../it/support/stage.rs"]
+#[expect(dead_code, reason = "written for the tests, which use all of it")]
+mod stage;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+
+use crate::options::{Figure, Options, Plan, Role};
+use crate::report::{Report, Row};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    frontdesk::app::install_crypto_provider();
+    let options = Options::parse();
+    match &options.role {
+        Some(Role::Bare(task)) => bare::run(task).await,
+        None => measure(&options).await,
+    }
+}
+
+async fn measure(options: &Options) -> Result<()> {
+    let plan = Plan::of(options);
+    let mut report = Report::new(options.quick);
+    for figure in options.figures() {
+        eprintln!("· {}", figure.words());
+        let rows = tokio::time::timeout(plan.limit, of(figure, &plan, options)).await;
+        let rows = rows.with_context(|| format!("{} took over {:?}", figure.words(), plan.limit))??;
+        report.add(rows);
+    }
+    println!("{}", report.table());
+    let file = options.json.clone().unwrap_or_else(|| build_folder().join("bench/results.json"));
+    report.write(&file)?;
+    println!("Written to {}", file.display());
+    Ok(())
+}
+
+async fn of(figure: Figure, plan: &Plan, options: &Options) -> Result<Vec<Row>> {
+    match figure {
+        Figure::FirstQr => figures::first_qr::measure(plan).await,
+        Figure::Restart => figures::restart::measure(plan).await,
+        Figure::Memory => figures::memory::measure(plan).await,
+        Figure::Startup => figures::startup::measure(plan).await,
+        Figure::Commits => figures::commits::measure(plan).await,
+        Figure::Size => figures::size::measure(options.shipped.as_deref()).await,
+    }
+}
+
+/// Cargo's target folder: the measured binary is in `<target>/<profile>`.
+fn build_folder() -> PathBuf {
+    let binary = Path::new(env!("CARGO_BIN_EXE_frontdesk"));
+    binary.parent().and_then(Path::parent).expect("binaries are in <target>/<profile>").to_owned()
+}

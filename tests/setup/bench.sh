@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# bench.sh [options of tests/load]: measures speed and size in release; `bench.sh --help` prints the options. With DIST=1 the size is that of
+# the profile `dist`, which takes much longer to build. bench.sh smoke: shows in a debug build, in seconds, that the benchmark still works.
+source "$(dirname "$0")/env.sh"
+
+if [ "${1:-}" = smoke ]; then
+    shift
+    say "Building the benchmark (debug)"
+    cargo build $LOCKED --quiet --bench load --features sandbox
+    tests/setup/settle.sh
+    cargo bench $LOCKED --quiet --profile dev --bench load --features sandbox -- --quick --json "$(realpath -m "$TARGET")/bench/smoke.json" "$@"
+    exit
+fi
+
+shipped=()
+if [[ "$*" != *--help* && ("$*" != *--only* || "$*" == *size*) ]]; then
+    profile=release
+    [ -n "${DIST:-}" ] && profile=dist
+    say "Building the server as it is shipped (profile $profile); the first time takes 10 minutes and more"
+    cargo build $LOCKED --profile "$profile" --bin frontdesk
+    tests/setup/settle.sh
+    mkdir -p "$TARGET/bench"
+    cp -f "$TARGET/$profile/frontdesk" "$TARGET/bench/frontdesk-shipped"
+    shipped=(--shipped "$(realpath "$TARGET")/bench/frontdesk-shipped")
+fi
+say "Building the benchmark, and the server with the simulated services"
+cargo bench $LOCKED --no-run --bench load --features sandbox
+tests/setup/settle.sh
+cargo bench $LOCKED --quiet --bench load --features sandbox -- "${shipped[@]}" "$@"

@@ -28,12 +28,20 @@ const WEBHOOKS_PER_MINUTE: Rate = Rate::per_minute(1200);
 const WEBHOOKS_PER_SALON: Rate = Rate::per_minute(200);
 
 /// What decides who may come in; part of the configuration.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct AdmissionSettings {
-    /// Limits per address apply. The sandbox turns them off; limits per company stay.
+    /// Limits per address apply.
     pub per_ip_limits: bool,
+    /// Limits per company and salon apply.
+    pub per_company_limits: bool,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+}
+
+impl Default for AdmissionSettings {
+    fn default() -> Self {
+        Self { per_ip_limits: true, per_company_limits: true, trusted_proxies: Vec::new() }
+    }
 }
 
 /// All limits of the process. Bounded in memory; [`Admission::sweep`] forgets who has been quiet.
@@ -41,6 +49,7 @@ pub struct AdmissionSettings {
 pub struct Admission {
     proxies: TrustedProxies,
     per_ip_limits: bool,
+    per_company_limits: bool,
     public: Bucket<Source>,
     keyed: Bucket<CompanyId>,
     webhooks: Bucket<Source>,
@@ -54,6 +63,7 @@ impl Admission {
         Self {
             proxies: TrustedProxies::new(settings.trusted_proxies),
             per_ip_limits: settings.per_ip_limits,
+            per_company_limits: settings.per_company_limits,
             public: Bucket::new(PUBLIC_PER_MINUTE),
             keyed: Bucket::new(KEYED_PER_MINUTE),
             webhooks: Bucket::new(WEBHOOKS_PER_MINUTE),
@@ -74,7 +84,7 @@ impl Admission {
 
     /// One request with a credential of this company.
     pub fn keyed(&self, company: CompanyId) -> Result<(), Limited> {
-        self.keyed.take(company)
+        if self.per_company_limits { self.keyed.take(company) } else { Ok(()) }
     }
 
     /// One webhook before it is authenticated.
@@ -84,7 +94,7 @@ impl Admission {
 
     /// One authenticated webhook of this salon.
     pub fn salon_webhook(&self, salon: SalonId) -> Result<(), Limited> {
-        self.webhooks_per_salon.take(salon)
+        if self.per_company_limits { self.webhooks_per_salon.take(salon) } else { Ok(()) }
     }
 
     /// One new socket, counted at the Engine.IO handshake of either transport.

@@ -149,7 +149,8 @@ impl App {
         let http_state = wiring::http_state(&config, &fleet, &ports, &tokens, &readiness);
         let admission = http_state.limits.clone();
         let (layer, sockets) = realtime::layer(wiring::realtime_state(&config, &http_state));
-        let main_task = spawn_listener(listener, http::router(http_state).layer(layer), stopping.clone());
+        let engine = wiring::engine(layer, &http_state);
+        let main_task = spawn_listener(listener, http::router(http_state, engine), stopping.clone());
         let upkeep = tokio::spawn(keep_up(recorder, admission, stopping.clone()));
         readiness.enter(Phase::Ready);
         tracing::info!(%address, ops.address = %ops_address, base_url = %config.base_url, "ready");

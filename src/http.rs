@@ -49,8 +49,10 @@ pub struct HttpSettings {
     pub allowed_origins: Vec<OriginRule>,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Limits per address apply; limits per company always do.
+    /// Limits per address apply.
     pub per_ip_limits: bool,
+    /// Limits per company and salon apply.
+    pub per_company_limits: bool,
     /// Cookies only over HTTPS.
     pub secure_cookies: bool,
     /// Sites that may show our pages in a frame, as CSP sources (`https://*.yclients.com`). Empty: none.
@@ -69,6 +71,7 @@ impl Default for HttpSettings {
             allowed_origins: OriginPolicy::yclients(),
             trusted_proxies: Vec::new(),
             per_ip_limits: true,
+            per_company_limits: true,
             secure_cookies: false,
             frame_ancestors: Vec::new(),
             application_id: None,
@@ -80,7 +83,11 @@ impl Default for HttpSettings {
 impl HttpSettings {
     /// The limits these settings ask for; one for the process, shared with the sockets.
     pub fn admission(&self) -> Arc<Admission> {
-        Arc::new(Admission::new(AdmissionSettings { per_ip_limits: self.per_ip_limits, trusted_proxies: self.trusted_proxies.clone() }))
+        Arc::new(Admission::new(AdmissionSettings {
+            per_ip_limits: self.per_ip_limits,
+            per_company_limits: self.per_company_limits,
+            trusted_proxies: self.trusted_proxies.clone(),
+        }))
     }
 
     /// Which origins may talk to us.
@@ -109,10 +116,18 @@ pub struct HttpState {
     pub limits: Arc<Admission>,
     /// Should this process get traffic?
     pub readiness: Readiness,
+    /// Who counts.
+    pub observer: Arc<dyn HttpObserver>,
 }
 
-/// Every route of the public listener. Socket.IO is a layer the app puts around it.
-pub fn router(state: HttpState) -> Router {
+/// Sees every answer; counts, never decides.
+pub trait HttpObserver: Send + Sync + 'static {
+    /// A request was answered. `route` is the pattern that matched, never the raw path.
+    fn answered(&self, route: &str, method: &'static str, status: u16, took: Duration);
+}
+
+/// Every route of the public listener, `engine` (the realtime side's) among them, so that all share headers, CORS and request ids.
+pub fn router(state: HttpState, engine: Router) -> Router {
     let guard = from_fn_with_state(REQUEST_TIMEOUT, layers::guard);
     let limit_public = from_fn_with_state(state.clone(), layers::limit_public);
     let pages = Router::new()
@@ -149,7 +164,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/robots.txt", get(pages::robots))
         .layer(guard);
 
-    surround(pages.merge(public).merge(keyed).merge(webhooks).merge(unlimited), state)
+    surround(pages.merge(public).merge(keyed).merge(webhooks).merge(unlimited).merge(engine.with_state(())), state)
 }
 
 /// What every answer of every route passes through, those for unknown paths and methods included.

@@ -84,8 +84,8 @@ fn describe() {
 }
 
 /// One HTTP request was answered. `route` is the matched pattern, never the raw path.
-pub fn http_request(route: &'static str, method: &'static str, status: u16, took: Duration) {
-    metrics::histogram!(HTTP_SECONDS, "route" => route, "method" => method, "status" => status_class(status)).record(took);
+pub fn http_request(route: &str, method: &'static str, status: u16, took: Duration) {
+    metrics::histogram!(HTTP_SECONDS, "route" => route.to_owned(), "method" => method, "status" => status_class(status)).record(took);
 }
 
 /// One call to YClients ended; `status` 0 = no answer.

@@ -13,9 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use frontdesk_actors::ids::{SalonId, Secret};
-use frontdesk_actors::ports::{
-    ActivateError, Installation, Marketplace, MarketplaceError, SalonInfo, SignatureError, SignedOwner,
-};
+use frontdesk_actors::ports::{ActivateError, Installation, Marketplace, MarketplaceError, SalonInfo, SignatureError, SignedOwner};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use url::Url;
@@ -84,10 +82,7 @@ impl Marketplace for Yclients {
     }
 
     fn is_partner_token(&self, token: &str) -> bool {
-        self.settings
-            .partner_token
-            .as_ref()
-            .is_some_and(|ours| bool::from(ours.expose_secret().as_bytes().ct_eq(token.as_bytes())))
+        self.settings.partner_token.as_ref().is_some_and(|ours| bool::from(ours.expose_secret().as_bytes().ct_eq(token.as_bytes())))
     }
 
     async fn installation(&self, salon: SalonId) -> Result<Installation, MarketplaceError> {

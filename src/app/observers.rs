@@ -1,6 +1,8 @@
 //! What parts tell about themselves, as metrics and readiness.
 
-use crate::http::{Phase, Readiness};
+use std::time::Duration;
+
+use crate::http::{HttpObserver, Phase, Readiness};
 use crate::metrics;
 use crate::realtime::{RealtimeObserver, RefusalCode};
 use crate::store::{CommitReport, StoreObserver};
@@ -23,7 +25,6 @@ impl StoreObserver for StoreMetrics {
 
     fn failed(&self) {
         metrics::store_failed();
-        tracing::error!("the store failed: nothing is acknowledged any more; look at the disk, then restart");
         self.readiness.enter(Phase::StoreFailed);
     }
 
@@ -46,5 +47,14 @@ impl RealtimeObserver for SocketMetrics {
 
     fn refused(&self, code: RefusalCode) {
         metrics::socket_refused(code.name());
+    }
+}
+
+/// Answered requests.
+pub(super) struct HttpMetrics;
+
+impl HttpObserver for HttpMetrics {
+    fn answered(&self, route: &str, method: &'static str, status: u16, took: Duration) {
+        metrics::http_request(route, method, status, took);
     }
 }

@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::from_fn;
+use axum::routing::any;
 use frontdesk_actors::FleetHandle;
 use frontdesk_actors::ports::Ports;
 use secrecy::ExposeSecret as _;
+use socketioxide::layer::SocketIoLayer;
 
 use super::StartError;
-use super::observers::{SocketMetrics, StoreMetrics};
+use super::observers::{HttpMetrics, SocketMetrics, StoreMetrics};
 use crate::auth::Tokens;
 use crate::config::{Config, Mode};
 use crate::http::{HttpSettings, HttpState, Readiness};
-use crate::realtime::{RealtimeSettings, RealtimeState};
+use crate::realtime::{self, RealtimeSettings, RealtimeState};
 use crate::store::{SealKey, Store, StoreOptions};
 
 /// Opens the data folder on a blocking thread: the engine reads while it opens.
@@ -41,6 +46,7 @@ pub(super) fn http_state(config: &Config, fleet: &FleetHandle, ports: &Ports, to
         allowed_origins: config.allowed_origins.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         per_ip_limits: config.rate_limits,
+        per_company_limits: config.rate_limits,
         secure_cookies: production && config.base_url.scheme() == "https",
         application_id: config.yclients.application_id,
         ..HttpSettings::default()
@@ -52,7 +58,15 @@ pub(super) fn http_state(config: &Config, fleet: &FleetHandle, ports: &Ports, to
         limits: settings.admission(),
         settings: Arc::new(settings),
         readiness: readiness.clone(),
+        observer: Arc::new(HttpMetrics),
     }
+}
+
+/// The Socket.IO engine as a route, with its own guard against bare handshakes.
+pub(super) fn engine(layer: SocketIoLayer, http: &HttpState) -> Router {
+    let admission = http.limits.clone();
+    let guard = from_fn(move |request, next| realtime::guard_handshakes(admission.clone(), request, next));
+    Router::new().route(realtime::PATH, any(|| async { StatusCode::NOT_FOUND })).layer(layer).layer(guard)
 }
 
 pub(super) fn realtime_state(config: &Config, http: &HttpState) -> RealtimeState {

@@ -54,7 +54,7 @@ pub async fn observe(State(state): State<HttpState>, mut request: Request, next:
     let span = tracing::info_span!(
         "http.request",
         request.id = id.0,
-        http.route = route,
+        http.route = route.as_str(),
         http.method = method,
         http.status = Empty,
         latency_ms = Empty
@@ -67,7 +67,9 @@ pub async fn observe(State(state): State<HttpState>, mut request: Request, next:
         }
         let span = tracing::Span::current();
         span.record("http.status", response.status().as_u16());
-        span.record("latency_ms", u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let took = started.elapsed();
+        span.record("latency_ms", u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        state.observer.answered(&route, method, response.status().as_u16(), took);
         tracing::debug!("request answered");
         if let Ok(value) = HeaderValue::from_str(&id.0) {
             response.headers_mut().insert(REQUEST_ID, value);

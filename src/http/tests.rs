@@ -45,6 +45,12 @@ struct Answer {
     text: String,
 }
 
+struct NobodyCounts;
+
+impl HttpObserver for NobodyCounts {
+    fn answered(&self, _: &str, _: &'static str, _: u16, _: Duration) {}
+}
+
 impl Desk {
     async fn open() -> Self {
         Self::with(HttpSettings { per_ip_limits: false, qr_wait: Duration::from_secs(5), ..HttpSettings::default() }).await
@@ -63,8 +69,9 @@ impl Desk {
             limits: settings.admission(),
             settings: Arc::new(settings),
             readiness,
+            observer: Arc::new(NobodyCounts),
         };
-        Self { world, router: router(state.clone()), state }
+        Self { world, router: router(state.clone(), Router::new()), state }
     }
 
     async fn register(&self, salon: u64) -> CompanyHandle {

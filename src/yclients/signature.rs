@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::types;
 
 /// Real values are a few hundred bytes; more than this is not from YClients.
-const MAX_USER_DATA_BYTES: usize = 16 * 1024;
+const MAX_USER_DATA_BYTES: usize = 32 * 1024;
 
 const TOLERANT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
@@ -34,8 +34,7 @@ pub(super) fn verify(
     };
     let decoded = decode(user_data)?;
     let sign = hex::decode(sign).map_err(|_| SignatureError::Mismatch)?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(partner_token.expose_secret().as_bytes())
-        .expect("HMAC takes keys of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(partner_token.expose_secret().as_bytes()).expect("HMAC takes keys of any length");
     mac.update(&decoded);
     mac.verify_slice(&sign).map_err(|_| SignatureError::Mismatch)?;
     read(&decoded)
@@ -51,21 +50,22 @@ fn decode(user_data: &str) -> Result<Vec<u8>, SignatureError> {
         return Err(SignatureError::Unreadable);
     }
     let repaired = user_data.replace(' ', "+");
-    URL_SAFE
-        .decode(&repaired)
-        .or_else(|_| STANDARD.decode(&repaired))
-        .map_err(|_| SignatureError::Unreadable)
+    URL_SAFE.decode(&repaired).or_else(|_| STANDARD.decode(&repaired)).map_err(|_| SignatureError::Unreadable)
 }
 
 fn read(decoded: &[u8]) -> Result<SignedOwner, SignatureError> {
     let owner: types::OwnerData = serde_json::from_slice(decoded).map_err(|_| SignatureError::Unreadable)?;
     let user = MarketplaceUser {
         id: owner.id.or(owner.user_id),
-        name: owner.name.filter(|name| !name.is_empty()),
+        name: owner.name.as_deref().and_then(types::sane),
         phone: owner.phone.and_then(|phone| phone.parse().ok()),
-        email: owner.email.filter(|email| !email.is_empty()),
+        email: owner.email.as_deref().and_then(types::sane),
     };
-    Ok(SignedOwner { user, salon_title: owner.salon_name, fingerprint: Some(Sha256::digest(decoded).into()) })
+    Ok(SignedOwner {
+        user,
+        salon_title: owner.salon_name.as_deref().and_then(types::sane),
+        fingerprint: Some(Sha256::digest(decoded).into()),
+    })
 }
 
 #[cfg(test)]
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn unreadable_tampered_and_oversized_data_is_refused() {
         assert_eq!(check(Some("%%%"), Some(SIGN)), Err(SignatureError::Unreadable));
-        assert_eq!(check(Some(&"A".repeat(20_000)), Some(SIGN)), Err(SignatureError::Unreadable));
+        assert_eq!(check(Some(&"A".repeat(40_000)), Some(SIGN)), Err(SignatureError::Unreadable));
         assert_eq!(check(Some(&format!("A{URL_DATA}")), Some(SIGN)).is_err(), true);
         assert_eq!(check(Some(URL_DATA), Some("zz")), Err(SignatureError::Mismatch));
         assert_eq!(check(Some(URL_DATA), Some("")), Err(SignatureError::Mismatch));

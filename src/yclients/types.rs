@@ -8,6 +8,15 @@ use serde_json::Value;
 /// Salon descriptions with HTML can be long; the store keeps at most this much of one.
 const MAX_RAW_SALON_BYTES: usize = 32 * 1024;
 
+/// A salon's or owner's name, e-mail or address is cut to this many characters: nobody's real one is longer, and a record must stay small.
+const MAX_TEXT_CHARS: usize = 300;
+
+/// The text without blanks around it, cut to a sane length. `None` when nothing is left.
+pub(super) fn sane(text: &str) -> Option<String> {
+    let text: String = text.trim().chars().take(MAX_TEXT_CHARS).collect();
+    (!text.is_empty()).then_some(text)
+}
+
 /// `user_data` of the redirect.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -71,7 +80,7 @@ pub(super) fn salon(body: Value) -> Option<SalonInfo> {
     if !salon.is_object() {
         return None;
     }
-    let field = |name: &str| salon.get(name).and_then(text_of).filter(|text| !text.trim().is_empty());
+    let field = |name: &str| salon.get(name).and_then(text_of).and_then(|text| sane(&text));
     Some(SalonInfo {
         title: field("title"),
         timezone: field("timezone_name"),

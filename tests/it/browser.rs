@@ -115,3 +115,18 @@ async fn browser_a_refused_activation_has_words_and_a_way_back() {
 async fn browser_a_replaced_link_can_be_taken_back() {
     scenario("aReplacedLinkCanBeTakenBack").await;
 }
+
+#[tokio::test]
+async fn browser_a_lost_link_is_told_and_comes_back() {
+    scenario("aLostLinkIsToldAndComesBack").await;
+}
+
+#[tokio::test]
+async fn browser_a_banned_number_and_an_old_client_have_their_words() {
+    scenario("aBannedNumberAndAnOldClientHaveTheirWords").await;
+}
+
+#[tokio::test]
+async fn browser_without_scripts_the_page_still_says_what_to_do() {
+    scenario("withoutScriptsThePageStillSaysWhatToDo").await;
+}

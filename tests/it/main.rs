@@ -1,7 +1,13 @@
 //! The integration tests: one binary, one module per journey or fault, shared support.
 
+mod browser;
+mod isolation;
 mod journey;
+mod kill;
+mod plain_build;
 mod powercut_harness;
 mod powercut_library;
+mod powercut_server;
+mod sockets;
 mod strangers;
 mod support;

@@ -64,6 +64,9 @@ async fn run(writeback: Writeback, cuts: usize, seed: u64, without_sync: bool) -
         check(&stage, &acknowledged).await.map_err(|lost| format!("cut {cut}: {lost}"))?;
         work(&stage, cut, &mut acknowledged, Duration::from_millis(random.random_range(150..700))).await;
         stage.kill().await;
+        for (name, _) in power.env() {
+            stage.unset(name);
+        }
         power.cut().map_err(|error| format!("cut {cut}: {error}"))?;
     }
     stage.spawn();

@@ -44,34 +44,13 @@ impl Stage {
         let (port, ops_port) = (free_port(), free_port());
         let any = "127.0.0.1:0".parse().expect("an address");
         let server_url = format!("http://127.0.0.1:{port}");
-        let config = SandboxConfig {
-            whatsapp: any,
-            yclients: any,
-            control: any,
-            server_url,
-            ..SandboxConfig::default()
-        };
-        let sandbox = Sandbox::start(config)
-            .await
-            .expect("the services start on free ports");
+        let config = SandboxConfig { whatsapp: any, yclients: any, control: any, server_url, ..SandboxConfig::default() };
+        let sandbox = Sandbox::start(config).await.expect("the services start on free ports");
         let folder = tempfile::tempdir().expect("a temporary folder");
         let data_dir = folder.path().join("data");
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .timeout(PATIENCE)
-            .build()
-            .expect("a client");
-        Self {
-            sandbox,
-            http,
-            data_dir,
-            port,
-            ops_port,
-            environment: BTreeMap::new(),
-            child: None,
-            _folder: folder,
-        }
+        let http =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().timeout(PATIENCE).build().expect("a client");
+        Self { sandbox, http, data_dir, port, ops_port, environment: BTreeMap::new(), child: None, _folder: folder }
     }
 
     /// One more setting for the next start of the server.
@@ -100,49 +79,25 @@ impl Stage {
         assert!(self.child.is_none(), "one server per stage");
         let addresses = self.sandbox.addresses();
         let mut command = Command::new(binary);
-        command.args([
-            "serve",
-            "--config",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/config/sandbox.toml"),
-        ]);
+        command.args(["serve", "--config", concat!(env!("CARGO_MANIFEST_DIR"), "/config/sandbox.toml")]);
         command.env("PORT", self.port.to_string());
-        command.env(
-            "FRONTDESK_SERVER_OPS_LISTEN",
-            format!("127.0.0.1:{}", self.ops_port),
-        );
+        command.env("FRONTDESK_SERVER_OPS_LISTEN", format!("127.0.0.1:{}", self.ops_port));
         command.env("BASE_URL", self.url(""));
         command.env("FRONTDESK_DATA_DIR", &self.data_dir);
         command.env("FRONTDESK_WHATSAPP_ENDPOINT", addresses.whatsapp_ws);
-        command.env(
-            "FRONTDESK_YCLIENTS_API_URL",
-            format!("{}/api/v1", addresses.yclients),
-        );
-        command.env(
-            "FRONTDESK_YCLIENTS_MARKETPLACE_URL",
-            format!("{}/marketplace", addresses.yclients),
-        );
+        command.env("FRONTDESK_YCLIENTS_API_URL", format!("{}/api/v1", addresses.yclients));
+        command.env("FRONTDESK_YCLIENTS_MARKETPLACE_URL", format!("{}/marketplace", addresses.yclients));
         command.env("FRONTDESK_SESSIONS_BACKOFF_MAX", "2s");
         command.env("FRONTDESK_LOG_FORMAT", "json");
         command.envs(&self.environment);
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.log_path())
-            .expect("a log file");
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .kill_on_drop(true);
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log_path()).expect("a log file");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         self.child = Some(command.spawn().expect("the server's binary runs"));
     }
 
     /// Where the server's log of all its lives is.
     pub fn log_path(&self) -> PathBuf {
-        self.data_dir
-            .parent()
-            .expect("the data folder has a parent")
-            .join("server.log")
+        self.data_dir.parent().expect("the data folder has a parent").join("server.log")
     }
 
     /// All log lines so far.
@@ -152,32 +107,26 @@ impl Stage {
 
     /// Waits until the server says it is ready.
     pub async fn ready(&mut self) {
+        if let Err(why) = self.try_ready().await {
+            panic!("{why}:\n{}", self.log());
+        }
+    }
+
+    /// As [`Stage::ready`], for tests that expect a start to fail.
+    pub async fn try_ready(&mut self) -> Result<(), String> {
         let url = format!("http://127.0.0.1:{}/readyz", self.ops_port);
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            if self
-                .http
-                .get(&url)
-                .send()
-                .await
-                .is_ok_and(|answer| answer.status().is_success())
-            {
-                return;
+            if self.http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
             }
-            let ended = self
-                .child
-                .as_mut()
-                .and_then(|child| child.try_wait().ok().flatten());
-            assert!(
-                ended.is_none(),
-                "the server ended with {ended:?}:\n{}",
-                self.log()
-            );
-            assert!(
-                tokio::time::Instant::now() < deadline,
-                "the server is not ready:\n{}",
-                self.log()
-            );
+            if let Some(ended) = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten()) {
+                self.child = None;
+                return Err(format!("the server ended with {ended}"));
+            }
+            if tokio::time::Instant::now() > deadline {
+                return Err("the server is not ready in time".to_owned());
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
@@ -192,33 +141,23 @@ impl Stage {
     pub async fn stop(&mut self) -> Option<i32> {
         let mut child = self.child.take().expect("a server runs");
         let pid = child.id().expect("it runs").to_string();
-        let sent = Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .await
-            .expect("kill runs");
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill runs");
         assert!(sent.success());
-        let status = tokio::time::timeout(PATIENCE, child.wait())
-            .await
-            .expect("the server stops in time");
+        let status = tokio::time::timeout(PATIENCE, child.wait()).await.expect("the server stops in time");
         status.expect("its status is known").code()
     }
 
     /// Waits for a server that ends by itself, and its exit code.
     pub async fn ended(&mut self) -> Option<i32> {
         let mut child = self.child.take().expect("a server runs");
-        let status = tokio::time::timeout(PATIENCE, child.wait())
-            .await
-            .expect("the server ends in time");
+        let status = tokio::time::timeout(PATIENCE, child.wait()).await.expect("the server ends in time");
         status.expect("its status is known").code()
     }
 
     /// Process id of the running server.
+    #[allow(dead_code, reason = "only the benchmarks, which share this file, measure the process")]
     pub fn pid(&self) -> u32 {
-        self.child
-            .as_ref()
-            .and_then(Child::id)
-            .expect("a server runs")
+        self.child.as_ref().and_then(Child::id).expect("a server runs")
     }
 
     /// An address of the server.
@@ -229,10 +168,7 @@ impl Stage {
     /// A control call of the sandbox; panics on an error answer.
     pub async fn control(&self, method: &str, path: &str, body: Value) -> Value {
         let method = method.parse().expect("a method");
-        let request = self
-            .http
-            .request(method, format!("{}{path}", self.sandbox.control_url()))
-            .json(&body);
+        let request = self.http.request(method, format!("{}{path}", self.sandbox.control_url())).json(&body);
         let answer = request.send().await.expect("the control API answers");
         let status = answer.status();
         let body: Value = answer.json().await.unwrap_or(Value::Null);
@@ -242,50 +178,25 @@ impl Stage {
 
     /// A salon exists at YClients.
     pub async fn salon(&self, salon: u64, title: &str) {
-        self.control(
-            "POST",
-            "/control/salons",
-            json!({"salon_id": salon, "title": title}),
-        )
-        .await;
+        self.control("POST", "/control/salons", json!({"salon_id": salon, "title": title})).await;
     }
 
     /// A phone with an account exists.
     pub async fn phone(&self, number: &str) {
-        self.control("POST", "/control/phones", json!({"number": number}))
-            .await;
+        self.control("POST", "/control/phones", json!({"number": number})).await;
     }
 
     /// The owner presses *Connect*; the signed redirect to our server.
     pub async fn press_connect(&self, salon: u64) -> String {
-        let answer = self
-            .control(
-                "POST",
-                &format!("/control/salons/{salon}/connect"),
-                json!({}),
-            )
-            .await;
-        answer["redirect_url"]
-            .as_str()
-            .expect("a redirect")
-            .to_owned()
+        let answer = self.control("POST", &format!("/control/salons/{salon}/connect"), json!({})).await;
+        answer["redirect_url"].as_str().expect("a redirect").to_owned()
     }
 
     /// *Connect* and the redirect through our server: the onboarding token.
     pub async fn onboard(&self, salon: u64) -> String {
         let redirect = self.press_connect(salon).await;
-        let answer = self
-            .http
-            .get(redirect)
-            .send()
-            .await
-            .expect("the server answers");
-        assert_eq!(
-            answer.status().as_u16(),
-            302,
-            "{}",
-            answer.text().await.unwrap_or_default()
-        );
+        let answer = self.http.get(redirect).send().await.expect("the server answers");
+        assert_eq!(answer.status().as_u16(), 302, "{}", answer.text().await.unwrap_or_default());
         token_of(answer.headers()["location"].to_str().expect("a location"))
     }
 
@@ -293,76 +204,45 @@ impl Stage {
     pub async fn qr(&self, token: &str) -> String {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            let answer = self
-                .http
-                .post(self.url("/marketplace/api/qr"))
-                .bearer_auth(token)
-                .send()
-                .await
-                .expect("an answer");
+            let answer = self.http.post(self.url("/marketplace/api/qr")).bearer_auth(token).send().await.expect("an answer");
             let status = answer.status().as_u16();
             let body: Value = answer.json().await.expect("JSON");
             if status == 200 {
                 return body["qr"].as_str().expect("a QR text").to_owned();
             }
-            assert!(
-                status == 503 && tokio::time::Instant::now() < deadline,
-                "{status} {body}"
-            );
+            assert!(status == 503 && tokio::time::Instant::now() < deadline, "{status} {body}");
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
     /// A phone scans.
     pub async fn scan(&self, number: &str, qr: &str) {
-        self.control(
-            "POST",
-            &format!("/control/phones/{number}/scan"),
-            json!({"qr": qr}),
-        )
-        .await;
+        self.control("POST", &format!("/control/phones/{number}/scan"), json!({"qr": qr})).await;
     }
 
     /// The session's status as an API client gets it.
     pub async fn status(&self, salon: u64, token: &str) -> Value {
         let url = self.url(&format!("/marketplace/api/status/company_{salon}"));
-        let answer = self
-            .http
-            .get(url)
-            .bearer_auth(token)
-            .send()
-            .await
-            .expect("an answer");
+        let answer = self.http.get(url).bearer_auth(token).send().await.expect("an answer");
         answer.json().await.expect("JSON")
     }
 
     /// Waits until the status looks right, and returns it.
-    pub async fn status_when(
-        &self,
-        salon: u64,
-        token: &str,
-        wanted: impl Fn(&Value) -> bool,
-    ) -> Value {
+    pub async fn status_when(&self, salon: u64, token: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let status = self.status(salon, token).await;
             if wanted(&status) {
                 return status;
             }
-            assert!(
-                tokio::time::Instant::now() < deadline,
-                "status stays {status}\n{}",
-                self.log()
-            );
+            assert!(tokio::time::Instant::now() < deadline, "status stays {status}\n{}", self.log());
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
     /// Waits until the session is online and the integration active.
     pub async fn active(&self, salon: u64, token: &str) -> Value {
-        let done = |status: &Value| {
-            status["connected"] == true && status["activation"]["status"] == "active"
-        };
+        let done = |status: &Value| status["connected"] == true && status["activation"]["status"] == "active";
         self.status_when(salon, token, done).await
     }
 
@@ -379,13 +259,7 @@ impl Stage {
 
     /// What our server asked YClients, oldest first.
     pub async fn calls(&self, salon: u64) -> Vec<Value> {
-        let calls = self
-            .control(
-                "GET",
-                &format!("/control/yclients/calls?salon_id={salon}"),
-                Value::Null,
-            )
-            .await;
+        let calls = self.control("GET", &format!("/control/yclients/calls?salon_id={salon}"), Value::Null).await;
         calls.as_array().expect("a list").clone()
     }
 
@@ -393,8 +267,7 @@ impl Stage {
     pub async fn accepted_callbacks(&self, salon: u64) -> usize {
         let accepted = |call: &&Value| {
             let path = call["path"].as_str().unwrap_or_default();
-            path.contains("partner/callback")
-                && call["status"].as_u64().is_some_and(|status| status < 400)
+            path.contains("partner/callback") && call["status"].as_u64().is_some_and(|status| status < 400)
         };
         self.calls(salon).await.iter().filter(accepted).count()
     }
@@ -402,23 +275,14 @@ impl Stage {
     /// Is a device of this phone online at WhatsApp?
     pub fn phone_online(&self, number: &str) -> bool {
         let phones = self.sandbox.whatsapp().phones();
-        phones
-            .iter()
-            .any(|phone| phone.number == number && phone.linked.iter().any(|device| device.online))
+        phones.iter().any(|phone| phone.number == number && phone.linked.iter().any(|device| device.online))
     }
 }
 
 /// The token of an onboarding address.
 pub fn token_of(location: &str) -> String {
-    let token = location
-        .split("token=")
-        .nth(1)
-        .expect("a token in the address");
-    token
-        .split('&')
-        .next()
-        .expect("split yields one part")
-        .to_owned()
+    let token = location.split("token=").nth(1).expect("a token in the address");
+    token.split('&').next().expect("split yields one part").to_owned()
 }
 
 /// Waits until `wanted` holds.
@@ -432,8 +296,5 @@ pub async fn eventually(what: &str, mut wanted: impl AsyncFnMut() -> bool) {
 
 /// A port nobody listens on now. Another process may take it before we do: then the start fails loudly.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|socket| socket.local_addr())
-        .expect("a free port")
-        .port()
+    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
 }

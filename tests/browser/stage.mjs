@@ -77,7 +77,7 @@ export async function acceptedCallbacks(salon) {
 /** *Connect* and the redirect through the server: the onboarding token. */
 export async function onboard(salon) {
   const answer = await fetch(await pressConnect(salon), { redirect: "manual" });
-  check(answer.status === 302, `the redirect answered ${answer.status}`);
+  if (answer.status !== 302) throw new Error(`the redirect answered ${answer.status}: ${(await answer.text()).match(/<h1>(.*)<\/h1>/)?.[1]}`);
   return new URL(answer.headers.get("location"), SERVER).searchParams.get("token");
 }
 

@@ -84,3 +84,15 @@ export async function hostileNamesAreShownAsText(browser) {
     await page.context().close();
   }
 }
+
+/** Nothing can be linked then; the page says so, and promises nothing by buttons. */
+export async function withoutScriptsThePageStillSaysWhatToDo(browser) {
+  await salonExists(SALON);
+  const context = await browser.newContext({ ...PHONE, locale: "ru-RU", javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(await addressFor(SALON));
+  check((await page.locator("#app").innerText()).includes("JavaScript"), "the page says what is missing");
+  same(await page.locator("#app button:visible, #app summary:visible").count(), 0, "buttons that would do nothing");
+  await fits(page, "a page without scripts");
+  await shoot(page, "no-script");
+}

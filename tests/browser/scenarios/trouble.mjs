@@ -111,3 +111,37 @@ export async function aReplacedLinkCanBeTakenBack(browser) {
   await isDone(page);
   await isClean(page, seen);
 }
+
+/** The page is honest while WhatsApp is away, and right again when it is back. */
+export async function aLostLinkIsToldAndComesBack(browser) {
+  const { page, seen } = await opened(browser);
+  await scan(NUMBER, await readQr(page));
+  await isDone(page);
+  await fault({ service: "whatsapp", target: "*", fault: "refuse_connections" });
+  await fault({ service: "whatsapp", target: NUMBER, fault: "drop" });
+  await until("the page says that WhatsApp is lost", async () => (await text(page, "state-title")).includes("прервалась"));
+  check(!(await page.locator("#done").isVisible()), "not done while WhatsApp is away");
+  await isAccessible(page, "a lost link");
+  await shoot(page, "link-lost");
+  await control("DELETE", "/control/faults");
+  await isDone(page);
+  await isClean(page, seen);
+}
+
+/** What WhatsApp refuses has its own words, without a button that would make it worse. */
+export async function aBannedNumberAndAnOldClientHaveTheirWords(browser) {
+  const { page, seen } = await opened(browser);
+  await scan(NUMBER, await readQr(page));
+  await isDone(page);
+  for (const [code, words, picture] of [[402, "ограничил", "banned"], [405, "обновление", "outdated"]]) {
+    await fault({ service: "whatsapp", target: NUMBER, fault: "login_failure", code, ...(code === 402 && { expire_s: 2 }) });
+    await fault({ service: "whatsapp", target: NUMBER, fault: "drop" });
+    await until(`words for ${code}`, async () => (await text(page, "state-title")).includes(words));
+    for (const button of ["request-qr", "reconnect", "pair"]) check(!(await page.locator(`#${button}`).isVisible()), `no ${button} at ${code}`);
+    await isAccessible(page, picture);
+    await shoot(page, picture);
+    // The ban ends by itself; an old client doesn't.
+    if (code === 402) await isDone(page);
+  }
+  await isClean(page, seen);
+}

@@ -209,7 +209,8 @@ impl CompanyHandle {
         self.door.view.borrow().clone()
     }
 
-    /// Every later picture. Intermediate ones may be skipped, the last one never. Ends when the company's actor is gone for good.
+    /// The present picture (as a change not seen yet) and every later one. Intermediate ones may be skipped, the last one never. Ends when the
+    /// company's actor is gone for good.
     pub fn watch(&self) -> watch::Receiver<CompanyView> {
         self.door.view.clone()
     }

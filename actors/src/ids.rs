@@ -124,9 +124,7 @@ impl Serialize for SessionId {
 }
 
 /// Counts the links of one company: what an older link still says is dropped.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Generation(u64);
 
 impl Generation {
@@ -164,11 +162,8 @@ impl FromStr for Phone {
 
     /// Accepts what people type: `8 (916) 123-45-67`, `916 123 45 67` (both Russian), `+49 30 1234567`.
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
-        let allowed = |c: char| {
-            c.is_ascii_digit() || matches!(c, '+' | ' ' | '(' | ')' | '-' | '.' | '\u{a0}')
-        };
-        if text.len() > 40 || !text.chars().all(allowed) || text.rfind('+').is_some_and(|at| at > 0)
-        {
+        let allowed = |c: char| c.is_ascii_digit() || matches!(c, '+' | ' ' | '(' | ')' | '-' | '.' | '\u{a0}');
+        if text.len() > 40 || !text.chars().all(allowed) || text.rfind('+').is_some_and(|at| at > 0) {
             return Err(ParseIdError::Phone);
         }
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -178,11 +173,7 @@ impl FromStr for Phone {
             (false, 10, Some(b'9')) => format!("7{digits}"),
             _ => digits,
         };
-        if (10..=15).contains(&digits.len()) && !digits.starts_with('0') {
-            Ok(Self(digits))
-        } else {
-            Err(ParseIdError::Phone)
-        }
+        if (10..=15).contains(&digits.len()) && !digits.starts_with('0') { Ok(Self(digits)) } else { Err(ParseIdError::Phone) }
     }
 }
 

@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn an_uninstall_acts_in_every_state_but_its_own() {
-        use IntegrationStatus::{Activating, Active, ActivationFailed, Frozen, Pending, PendingWhatsapp, Uninstalled};
+        use IntegrationStatus::{Activating, ActivationFailed, Active, Frozen, Pending, PendingWhatsapp, Uninstalled};
         for status in [Pending, PendingWhatsapp, Activating, Active, ActivationFailed, Frozen] {
             let deed = decide(&LifecycleEvent::Uninstall, status);
             assert_eq!(deed, Deed::StopSession(Ending::Uninstalled), "{status:?}");

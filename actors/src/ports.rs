@@ -11,10 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::events::Fact;
 use crate::ids::{CompanyId, Generation, OwnIdentity, Phone, SalonId, Secret};
-use crate::records::{
-    Change, CompanyRecord, EventRecord, InboxEntry, InboxId, MarketplaceUser, NewCompany,
-    NewInboxEntry, StoredCompany,
-};
+use crate::records::{Change, CompanyRecord, EventRecord, InboxEntry, InboxId, MarketplaceUser, NewCompany, NewInboxEntry, StoredCompany};
 
 /// All ports, shared by every actor.
 #[derive(Clone)]
@@ -63,12 +60,7 @@ pub trait Connector: Send + Sync + 'static {
     /// Owned by the session's actor as a task; dropping the future must close the connection. A second `run` for the same company
     /// waits inside until the first has really let go of the connection, so that two links never exist. Facts go to `reports` while it runs, in order;
     /// [`LinkFact::Paired`] only after the credentials are durable.
-    async fn run(
-        &self,
-        request: LinkRequest,
-        reports: LinkReports,
-        commands: mpsc::Receiver<LinkCommand>,
-    ) -> LinkEnd;
+    async fn run(&self, request: LinkRequest, reports: LinkReports, commands: mpsc::Receiver<LinkCommand>) -> LinkEnd;
 
     /// Whose credentials are stored for this company, if any.
     async fn credentials(&self, company: CompanyId) -> Result<Option<OwnIdentity>, RecordsError>;
@@ -192,10 +184,7 @@ pub struct LinkReports {
 
 impl LinkReports {
     /// Facts of link `generation` go to `sink`.
-    pub fn new(
-        generation: Generation,
-        sink: Arc<dyn Fn(Generation, LinkFact) + Send + Sync>,
-    ) -> Self {
+    pub fn new(generation: Generation, sink: Arc<dyn Fn(Generation, LinkFact) + Send + Sync>) -> Self {
         Self { generation, sink }
     }
 
@@ -220,11 +209,7 @@ pub trait Marketplace: Send + Sync + 'static {
     fn missing_settings(&self) -> Vec<&'static str>;
 
     /// Checks the owner's signed data (HMAC over the decoded bytes) and reads it. `None` = parameter absent.
-    fn verify_owner(
-        &self,
-        user_data: Option<&str>,
-        sign: Option<&str>,
-    ) -> Result<SignedOwner, SignatureError>;
+    fn verify_owner(&self, user_data: Option<&str>, sign: Option<&str>) -> Result<SignedOwner, SignatureError>;
 
     /// Is this the partner token? Constant time.
     fn is_partner_token(&self, token: &str) -> bool;
@@ -355,8 +340,7 @@ pub trait Records: Send + Sync + 'static {
     async fn company(&self, id: CompanyId) -> Result<Option<StoredCompany>, RecordsError>;
 
     /// One company by its salon.
-    async fn company_by_salon(&self, salon: SalonId)
-    -> Result<Option<StoredCompany>, RecordsError>;
+    async fn company_by_salon(&self, salon: SalonId) -> Result<Option<StoredCompany>, RecordsError>;
 
     /// Creates a company with the next id and appends `registration_started`, in one commit. If the salon exists, returns the stored one unchanged.
     async fn create_company(&self, new: NewCompany) -> Result<CompanyRecord, RecordsError>;
@@ -365,34 +349,19 @@ pub trait Records: Send + Sync + 'static {
     async fn commit(&self, changes: Vec<Change>) -> Result<(), RecordsError>;
 
     /// Latest events of a company, newest first.
-    async fn events(
-        &self,
-        company: CompanyId,
-        limit: usize,
-    ) -> Result<Vec<EventRecord>, RecordsError>;
+    async fn events(&self, company: CompanyId, limit: usize) -> Result<Vec<EventRecord>, RecordsError>;
 
     /// Stores a webhook before it is answered.
     async fn append_inbox(&self, entry: NewInboxEntry) -> Result<InboxId, RecordsError>;
 
     /// Webhooks of a company not acted on yet, oldest first, at most `limit`.
-    async fn pending_inbox(
-        &self,
-        company: CompanyId,
-        limit: usize,
-    ) -> Result<Vec<InboxEntry>, RecordsError>;
+    async fn pending_inbox(&self, company: CompanyId, limit: usize) -> Result<Vec<InboxEntry>, RecordsError>;
 
     /// Notes that signed data was used for a salon until `until`; tells if it was used for another one before.
-    async fn claim_signature(
-        &self,
-        fingerprint: [u8; 32],
-        salon: SalonId,
-        until: DateTime<Utc>,
-    ) -> Result<SignatureClaim, RecordsError>;
+    async fn claim_signature(&self, fingerprint: [u8; 32], salon: SalonId, until: DateTime<Utc>) -> Result<SignatureClaim, RecordsError>;
 
     /// Number of companies by integration status.
-    async fn count_by_status(
-        &self,
-    ) -> Result<Vec<(crate::records::IntegrationStatus, u64)>, RecordsError>;
+    async fn count_by_status(&self) -> Result<Vec<(crate::records::IntegrationStatus, u64)>, RecordsError>;
 }
 
 /// Answer to [`Records::claim_signature`].
@@ -423,24 +392,13 @@ pub enum RecordsError {
 #[async_trait]
 pub trait Vault: Send + Sync + 'static {
     /// One value, or `None`. Short and in memory most of the time: called inline.
-    fn get(
-        &self,
-        company: CompanyId,
-        table: u8,
-        key: &[u8],
-    ) -> Result<Option<Vec<u8>>, RecordsError>;
+    fn get(&self, company: CompanyId, table: u8, key: &[u8]) -> Result<Option<Vec<u8>>, RecordsError>;
 
     /// All pairs of a table whose key starts with `prefix`, in key order.
-    fn scan(
-        &self,
-        company: CompanyId,
-        table: u8,
-        prefix: &[u8],
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RecordsError>;
+    fn scan(&self, company: CompanyId, table: u8, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RecordsError>;
 
     /// Applies all operations together; `Ok` means durable. Values are at most 60 KiB.
-    async fn write(&self, company: CompanyId, operations: Vec<VaultOp>)
-    -> Result<(), RecordsError>;
+    async fn write(&self, company: CompanyId, operations: Vec<VaultOp>) -> Result<(), RecordsError>;
 
     /// Removes everything of the company.
     async fn erase(&self, company: CompanyId) -> Result<(), RecordsError>;

@@ -52,11 +52,7 @@ pub struct CompanyFlags {
 
 impl Default for CompanyFlags {
     fn default() -> Self {
-        Self {
-            ai_enabled: false,
-            sync_enabled: false,
-            whatsapp_enabled: true,
-        }
+        Self { ai_enabled: false, sync_enabled: false, whatsapp_enabled: true }
     }
 }
 

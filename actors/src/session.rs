@@ -121,12 +121,7 @@ impl Actor for Session {
         })
     }
 
-    async fn handle(
-        &self,
-        myself: ActorRef<SessionMsg>,
-        message: SessionMsg,
-        shell: &mut Shell,
-    ) -> Result<(), ActorProcessingErr> {
+    async fn handle(&self, myself: ActorRef<SessionMsg>, message: SessionMsg, shell: &mut Shell) -> Result<(), ActorProcessingErr> {
         let generation = shell.machine.as_ref().map_or(shell.args.generation, Machine::generation);
         let span = tracing::info_span!(
             "session",

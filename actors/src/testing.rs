@@ -32,8 +32,8 @@ use crate::ports::Ports;
 use crate::settings::FleetSettings;
 use crate::view::{CompanyView, SessionState};
 
-/// Longest wait of the helpers here, in tokio's time. Long, because a paused clock jumps.
-const WAIT: Duration = Duration::from_secs(3600);
+/// Longest wait of the helpers here, in tokio's time. A day, because a paused clock jumps; with a running one nextest is faster.
+const WAIT: Duration = Duration::from_secs(86_400);
 
 /// All fakes, wired together. The fields are the test's hands.
 #[derive(Clone)]
@@ -86,26 +86,14 @@ impl World {
 
     /// A running tree.
     pub async fn start_with(&self, settings: FleetSettings) -> FleetHandle {
-        FleetHandle::start(self.ports(), settings)
-            .await
-            .expect("the fleet starts on fakes")
+        FleetHandle::start(self.ports(), settings).await.expect("the fleet starts on fakes")
     }
 
     /// Registers a salon the way the redirect does and gives its company.
     pub async fn register(&self, fleet: &FleetHandle, salon_id: u64) -> CompanyHandle {
-        let registration = Registration {
-            salon_id: salon(salon_id),
-            user_data: None,
-            user_data_sign: None,
-        };
-        let registered = fleet
-            .register(registration)
-            .await
-            .expect("the registration is accepted");
-        let company = fleet
-            .company(registered.company_id)
-            .await
-            .expect("the fleet answers");
+        let registration = Registration { salon_id: salon(salon_id), user_data: None, user_data_sign: None };
+        let registered = fleet.register(registration).await.expect("the registration is accepted");
+        let company = fleet.company(registered.company_id).await.expect("the fleet answers");
         company.expect("a registered company exists")
     }
 }
@@ -124,10 +112,7 @@ pub fn salon(id: u64) -> SalonId {
 /// An account; `n` makes it distinct.
 pub fn account(n: u32) -> OwnIdentity {
     let phone: Phone = format!("+7916{n:07}").parse().expect("a valid number");
-    OwnIdentity {
-        phone,
-        lid: Some(format!("{n}@lid")),
-    }
+    OwnIdentity { phone, lid: Some(format!("{n}@lid")) }
 }
 
 /// Waits until the company's picture fulfils `wanted`, and gives that picture. Panics with the last one when it never does.
@@ -136,14 +121,8 @@ pub async fn until(company: &CompanyHandle, wanted: impl Fn(&CompanyView) -> boo
     let outcome = tokio::time::timeout(WAIT, pictures.wait_for(|view| wanted(view))).await;
     match outcome {
         Ok(Ok(view)) => view.clone(),
-        Ok(Err(_)) => panic!(
-            "the company's actor is gone; last picture: {:?}",
-            company.view()
-        ),
-        Err(_) => panic!(
-            "the wanted picture never came; last one: {:?}",
-            company.view()
-        ),
+        Ok(Err(_)) => panic!("the company's actor is gone; last picture: {:?}", company.view()),
+        Err(_) => panic!("the wanted picture never came; last one: {:?}", company.view()),
     }
 }
 
@@ -152,14 +131,11 @@ pub async fn until_state(company: &CompanyHandle, state: SessionState) -> Compan
     until(company, |view| view.session.state == state).await
 }
 
-/// Waits until `condition` holds, looking again every millisecond of tokio's time. Panics after an hour of it.
+/// Waits until `condition` holds, looking again every millisecond of tokio's time. Panics after a day of it.
 pub async fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let give_up = tokio::time::Instant::now() + WAIT;
     while !condition() {
-        assert!(
-            tokio::time::Instant::now() < give_up,
-            "never happened: {what}"
-        );
+        assert!(tokio::time::Instant::now() < give_up, "never happened: {what}");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }

@@ -8,10 +8,7 @@ use crate::records::IntegrationStatus;
 
 /// States of a session (spec §5). The machine that moves between them is `session/machine.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[expect(
-    missing_docs,
-    reason = "the names are the specification's own and documented on the machine"
-)]
+#[expect(missing_docs, reason = "the names are the specification's own and documented on the machine")]
 pub enum SessionState {
     Idle,
     Connecting,
@@ -70,10 +67,7 @@ impl SessionState {
 
     /// Left only by the owner, an operator or a moment named in advance; never dialled through by itself.
     pub fn is_final(self) -> bool {
-        matches!(
-            self,
-            Self::Replaced | Self::LoggedOut | Self::Banned | Self::Outdated | Self::Parked
-        )
+        matches!(self, Self::Replaced | Self::LoggedOut | Self::Banned | Self::Outdated | Self::Parked)
     }
 }
 

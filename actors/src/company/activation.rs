@@ -147,8 +147,7 @@ impl Activation {
         let state = std::mem::replace(&mut self.state, State::Idle);
         match (input, state) {
             (Input::Begin { key, window_ends_at, ask_first }, State::Idle) => {
-                let record =
-                    ActivationRecord { company_id: self.company, api_key: key, attempts: 0, started_at: now, window_ends_at };
+                let record = ActivationRecord { company_id: self.company, api_key: key, attempts: 0, started_at: now, window_ends_at };
                 self.failures = 0;
                 self.store(Deed::Begin(record, ask_first))
             }
@@ -175,15 +174,7 @@ impl Activation {
             }
             (Input::Abandon, _) => None,
             // Late, or not now: changes nothing.
-            (
-                Input::Begin { .. }
-                | Input::Resume(_)
-                | Input::Stored(_)
-                | Input::Called(_)
-                | Input::Answered(_)
-                | Input::Due,
-                state,
-            ) => {
+            (Input::Begin { .. } | Input::Resume(_) | Input::Stored(_) | Input::Called(_) | Input::Answered(_) | Input::Due, state) => {
                 self.state = state;
                 None
             }
@@ -237,13 +228,7 @@ impl Activation {
         }
     }
 
-    fn called(
-        &mut self,
-        result: Result<(), ActivateError>,
-        record: ActivationRecord,
-        now: DateTime<Utc>,
-        dice: f64,
-    ) -> Option<Effect> {
+    fn called(&mut self, result: Result<(), ActivateError>, record: ActivationRecord, now: DateTime<Utc>, dice: f64) -> Option<Effect> {
         match result {
             Ok(()) => self.store(Deed::Succeed(record)),
             Err(ActivateError::AskStatus { status: _ }) => self.ask(record),
@@ -263,9 +248,7 @@ impl Activation {
         match answer {
             Ok(Installation::Active) => self.store(Deed::Succeed(record)),
             Ok(Installation::Pending) => self.wait(record, Then::Call, None, now, dice),
-            Ok(Installation::NotInstalled | Installation::Frozen) => {
-                self.store(Deed::Fail(record, FailReason::NotInstalled))
-            }
+            Ok(Installation::NotInstalled | Installation::Frozen) => self.store(Deed::Fail(record, FailReason::NotInstalled)),
             Ok(Installation::Unknown) => self.ask_later(record, None, now, dice),
             Err(MarketplaceError::Retryable { after }) => self.ask_later(record, after, now, dice),
             Err(MarketplaceError::NotConfigured) => self.ask_later(record, Some(self.backoff.1), now, dice),
@@ -273,13 +256,7 @@ impl Activation {
         }
     }
 
-    fn ask_later(
-        &mut self,
-        record: ActivationRecord,
-        after: Option<Duration>,
-        now: DateTime<Utc>,
-        dice: f64,
-    ) -> Option<Effect> {
+    fn ask_later(&mut self, record: ActivationRecord, after: Option<Duration>, now: DateTime<Utc>, dice: f64) -> Option<Effect> {
         let unanswerable = now.signed_duration_since(record.window_ends_at) > ASK_AFTER_WINDOW && self.failures > 2;
         if unanswerable {
             return self.store(Deed::Fail(record, FailReason::WindowOver));
@@ -287,14 +264,7 @@ impl Activation {
         self.wait(record, Then::Ask, after, now, dice)
     }
 
-    fn wait(
-        &mut self,
-        record: ActivationRecord,
-        then: Then,
-        after: Option<Duration>,
-        now: DateTime<Utc>,
-        dice: f64,
-    ) -> Option<Effect> {
+    fn wait(&mut self, record: ActivationRecord, then: Then, after: Option<Duration>, now: DateTime<Utc>, dice: f64) -> Option<Effect> {
         let backoff = doubled(self.backoff.0, self.backoff.1, self.failures);
         // Half fixed, half random: never at once, never all salons together.
         let wait = backoff.mul_f64(0.5 + 0.5 * dice.clamp(0.0, 1.0)).max(after.unwrap_or_default());

@@ -95,12 +95,7 @@ impl Actor for Company {
         Ok(Desk::new(args, myself))
     }
 
-    async fn handle(
-        &self,
-        _myself: ActorRef<CompanyMsg>,
-        message: CompanyMsg,
-        desk: &mut Desk,
-    ) -> Result<(), ActorProcessingErr> {
+    async fn handle(&self, _myself: ActorRef<CompanyMsg>, message: CompanyMsg, desk: &mut Desk) -> Result<(), ActorProcessingErr> {
         let span = desk.span();
         handle(desk, message).instrument(span).await
     }

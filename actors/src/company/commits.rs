@@ -38,10 +38,7 @@ pub(crate) fn of_deed(deed: &Deed, record: &CompanyRecord, now: DateTime<Utc>) -
                 next.api_key_hash = Some(key_hash(&activation.api_key));
             }
             let data = json!({ "attempts": activation.attempts });
-            vec![
-                Change::ClearActivation(record.company_id),
-                event(record, EventKind::IntegrationActivated, data, now),
-            ]
+            vec![Change::ClearActivation(record.company_id), event(record, EventKind::IntegrationActivated, data, now)]
         }
         Deed::Fail(activation, why) => {
             next.integration_status = IntegrationStatus::ActivationFailed;
@@ -91,12 +88,8 @@ pub(crate) fn of_uninstall(record: &CompanyRecord, entry: InboxId, now: DateTime
 
 /// YClients froze the installation: credentials and key stay.
 pub(crate) fn of_freeze(record: &CompanyRecord, entry: InboxId, now: DateTime<Utc>) -> (CompanyRecord, Vec<Change>) {
-    let next = CompanyRecord {
-        integration_status: IntegrationStatus::Frozen,
-        whatsapp_connected: false,
-        updated_at: now,
-        ..record.clone()
-    };
+    let next =
+        CompanyRecord { integration_status: IntegrationStatus::Frozen, whatsapp_connected: false, updated_at: now, ..record.clone() };
     let changes = vec![
         Change::ClearActivation(record.company_id),
         Change::PutCompany(Box::new(next.clone())),

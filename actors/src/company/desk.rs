@@ -253,8 +253,7 @@ impl Desk {
     pub(super) fn show(&mut self) {
         let Some(record) = &self.record else { return };
         let now = self.args.ports.clock.now();
-        let view =
-            picture::company(record, self.snapshot.view.clone(), self.saga.machine.view(), &self.args.settings, now);
+        let view = picture::company(record, self.snapshot.view.clone(), self.saga.machine.view(), &self.args.settings, now);
         self.args.view.send_if_modified(|shown| {
             let changed = *shown != view;
             *shown = view;
@@ -269,13 +268,7 @@ impl Desk {
         if self.told == Some(state) {
             return;
         }
-        let moved = Fact::SessionMoved {
-            company: self.args.company_id,
-            salon: self.args.salon_id,
-            from: self.told,
-            to: state,
-            reason,
-        };
+        let moved = Fact::SessionMoved { company: self.args.company_id, salon: self.args.salon_id, from: self.told, to: state, reason };
         let first = self.told.is_none();
         self.told = Some(state);
         self.publish(&moved);
@@ -293,9 +286,7 @@ impl Desk {
         let left = window_ends(record.registered_at, &self.args.settings) - self.args.ports.clock.now();
         let left = left.to_std().ok();
         // One second later, so that it is over for certain.
-        self.window = left.map(|left| {
-            OwnedTimer::start(&self.myself, left + std::time::Duration::from_secs(1), CompanyMsg::WindowOver)
-        });
+        self.window = left.map(|left| OwnedTimer::start(&self.myself, left + std::time::Duration::from_secs(1), CompanyMsg::WindowOver));
     }
 
     pub(super) fn publish(&self, fact: &Fact) {

@@ -172,9 +172,7 @@ impl Desk {
             return Err(PairingError::AlreadyConnected);
         }
         match (&self.child, self.snapshot.view.state) {
-            (Child::None | Child::Down { .. } | Child::Parked { .. }, _) => {
-                Err(PairingError::Unavailable(CallError::Unavailable))
-            }
+            (Child::None | Child::Down { .. } | Child::Parked { .. }, _) => Err(PairingError::Unavailable(CallError::Unavailable)),
             (Child::Running { .. }, SessionState::Banned | SessionState::Outdated) => Err(PairingError::NotAllowed),
             (Child::Running { .. }, _) => Ok(()),
         }

@@ -91,11 +91,7 @@ impl FleetHandle {
         Ok(company)
     }
 
-    pub(super) async fn enrolled(
-        &self,
-        salon: SalonId,
-        user: MarketplaceUser,
-    ) -> Result<crate::records::CompanyRecord, CallError> {
+    pub(super) async fn enrolled(&self, salon: SalonId, user: MarketplaceUser) -> Result<crate::records::CompanyRecord, CallError> {
         let now = self.inner.ports.clock.now();
         let new = NewCompany { salon_id: salon, title: None, timezone: None, marketplace_user: user, registered_at: now };
         if let Some(stored) = self.inner.ports.records.company_by_salon(salon).await? {

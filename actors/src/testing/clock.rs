@@ -24,17 +24,12 @@ impl ManualClock {
 
     /// A clock that shows `base` now.
     pub fn at(base: DateTime<Utc>) -> Self {
-        Self {
-            started: Instant::now(),
-            base,
-            ahead_ms: AtomicI64::new(0),
-        }
+        Self { started: Instant::now(), base, ahead_ms: AtomicI64::new(0) }
     }
 
     /// Moves the wall clock; timers don't notice.
     pub fn advance(&self, by: TimeDelta) {
-        self.ahead_ms
-            .fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+        self.ahead_ms.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
     }
 }
 

@@ -1,9 +1,6 @@
 //! WhatsApp as a script, or in the test's hand.
 
-#![expect(
-    clippy::disallowed_types,
-    reason = "a fake is shared with the test that scripts it; the lock is never held across an await"
-)]
+#![expect(clippy::disallowed_types, reason = "a fake is shared with the test that scripts it; the lock is never held across an await")]
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +12,7 @@ use tokio::time::Instant;
 
 use super::records::MemoryRecords;
 use crate::ids::{CompanyId, Generation, OwnIdentity, Phone, Secret};
-use crate::ports::{
-    Connector, LinkCommand, LinkEnd, LinkFact, LinkReports, LinkRequest, RecordsError, Vault,
-    VaultOp,
-};
+use crate::ports::{Connector, LinkCommand, LinkEnd, LinkFact, LinkReports, LinkRequest, RecordsError, Vault, VaultOp};
 
 /// Where the fake keeps credentials in the vault.
 const TABLE: u8 = 250;
@@ -29,7 +23,7 @@ const KEY: &[u8] = b"own";
 pub enum Step {
     /// Says a fact. `Paired` stores the credentials first.
     Say(LinkFact),
-    /// Waits; commands are obeyed afterwards.
+    /// Waits, obeying commands and the test's hand meanwhile.
     Wait(Duration),
     /// Ends.
     End(LinkEnd),
@@ -52,9 +46,13 @@ impl LinkScript {
         Self::default()
     }
 
-    /// Shows one QR code of 60 s.
+    /// Shows six codes as WhatsApp does, the first for 60 s, the others for 20 s each, then ends.
     pub fn qr() -> Self {
-        Self::silent().then(Step::Say(qr_fact(1)))
+        let codes = (1..=6).fold(Self::silent(), |script, attempt| {
+            let shown = if attempt == 1 { FIRST_CODE } else { NEXT_CODE };
+            script.then(Step::Say(qr_fact(attempt))).then(Step::Wait(shown))
+        });
+        codes.then(Step::End(LinkEnd::QrExhausted))
     }
 
     /// Logs in.
@@ -96,13 +94,14 @@ impl LinkScript {
     }
 }
 
-/// A QR fact of 60 s, with a text of its own for each attempt.
+/// How long WhatsApp shows the first code of a round, and each of the others.
+const FIRST_CODE: Duration = Duration::from_secs(60);
+const NEXT_CODE: Duration = Duration::from_secs(20);
+
+/// A QR fact with WhatsApp's times and a text of its own for each attempt.
 pub fn qr_fact(attempt: u32) -> LinkFact {
-    LinkFact::Qr {
-        text: Secret::new(format!("qr-{attempt}")),
-        valid_for: Duration::from_secs(60),
-        attempt,
-    }
+    let valid_for = if attempt == 1 { FIRST_CODE } else { NEXT_CODE };
+    LinkFact::Qr { text: Secret::new(format!("qr-{attempt}")), valid_for, attempt }
 }
 
 /// The code every fake link gives.
@@ -168,19 +167,12 @@ impl FakeLink {
 impl FakeConnector {
     /// Credentials live in the vault of these records, so that erasing a session erases them.
     pub fn new(records: Arc<MemoryRecords>) -> Self {
-        Self {
-            records,
-            links: Mutex::new(Links::default()),
-        }
+        Self { records, links: Mutex::new(Links::default()) }
     }
 
     /// The company's next link without a script gets this one. May be called several times: one link each, in order.
     pub fn script(&self, company: CompanyId, script: LinkScript) {
-        self.lock()
-            .scripts
-            .entry(company)
-            .or_default()
-            .push_back(script);
+        self.lock().scripts.entry(company).or_default().push_back(script);
     }
 
     /// Every link without a script of its own follows this one from now on.
@@ -196,49 +188,29 @@ impl FakeConnector {
     /// Waits for the company's running link.
     pub async fn link(&self, company: CompanyId) -> FakeLink {
         super::wait_until("a running link", || self.running(company)).await;
-        self.lock()
-            .open
-            .get(&company)
-            .cloned()
-            .expect("just seen running")
+        self.lock().open.get(&company).cloned().expect("just seen running")
     }
 
     /// Waits for the company's link after generation `after`.
     pub async fn link_after(&self, company: CompanyId, after: Generation) -> FakeLink {
-        let newer = || {
-            self.lock()
-                .open
-                .get(&company)
-                .is_some_and(|link| link.is_open() && link.generation > after)
-        };
+        let newer = || self.lock().open.get(&company).is_some_and(|link| link.is_open() && link.generation > after);
         super::wait_until("a newer link", newer).await;
         self.link(company).await
     }
 
     /// Does the company have a running link?
     pub fn running(&self, company: CompanyId) -> bool {
-        self.lock()
-            .open
-            .get(&company)
-            .is_some_and(FakeLink::is_open)
+        self.lock().open.get(&company).is_some_and(FakeLink::is_open)
     }
 
     /// How many links run now.
     pub fn running_links(&self) -> usize {
-        self.lock()
-            .open
-            .values()
-            .filter(|link| link.is_open())
-            .count()
+        self.lock().open.values().filter(|link| link.is_open()).count()
     }
 
     /// How many links the company began.
     pub fn opened(&self, company: CompanyId) -> usize {
-        self.lock()
-            .opened
-            .iter()
-            .filter(|(whose, _, _)| *whose == company)
-            .count()
+        self.lock().opened.iter().filter(|(whose, _, _)| *whose == company).count()
     }
 
     /// Every link ever begun: whose, which, when.
@@ -259,17 +231,9 @@ impl FakeConnector {
     }
 
     /// Stores credentials as a pairing would.
-    pub async fn store_credentials(
-        &self,
-        company: CompanyId,
-        own: &OwnIdentity,
-    ) -> Result<(), RecordsError> {
+    pub async fn store_credentials(&self, company: CompanyId, own: &OwnIdentity) -> Result<(), RecordsError> {
         let value = serde_json::to_vec(own).expect("an identity is JSON");
-        let put = VaultOp::Put {
-            table: TABLE,
-            key: KEY.to_vec(),
-            value,
-        };
+        let put = VaultOp::Put { table: TABLE, key: KEY.to_vec(), value };
         Vault::write(&*self.records, company, vec![put]).await
     }
 
@@ -280,10 +244,7 @@ impl FakeConnector {
 
     fn next_script(&self, company: CompanyId) -> LinkScript {
         let mut links = self.lock();
-        let own = links
-            .scripts
-            .get_mut(&company)
-            .and_then(VecDeque::pop_front);
+        let own = links.scripts.get_mut(&company).and_then(VecDeque::pop_front);
         let scripted = own.or_else(|| links.fallback.clone());
         drop(links);
         scripted.unwrap_or_else(|| match self.stored(company) {
@@ -294,11 +255,7 @@ impl FakeConnector {
 
     fn slot(&self, company: CompanyId) -> Arc<Semaphore> {
         let mut links = self.lock();
-        let slot = links
-            .slots
-            .entry(company)
-            .or_insert_with(|| Arc::new(Semaphore::new(1)))
-            .clone();
+        let slot = links.slots.entry(company).or_insert_with(|| Arc::new(Semaphore::new(1))).clone();
         if slot.available_permits() == 0 {
             links.overlapping.insert(company);
         }
@@ -306,12 +263,7 @@ impl FakeConnector {
     }
 
     /// One step; `Some` ends the link.
-    async fn perform(
-        &self,
-        step: Step,
-        request: &LinkRequest,
-        reports: &LinkReports,
-    ) -> Option<LinkEnd> {
+    async fn perform(&self, step: Step, request: &LinkRequest, reports: &LinkReports) -> Option<LinkEnd> {
         match step {
             Step::Say(fact) => {
                 if let LinkFact::Paired(own) = &fact
@@ -322,23 +274,14 @@ impl FakeConnector {
                 reports.report(fact);
                 None
             }
-            Step::Wait(time) => {
-                tokio::time::sleep(time).await;
-                None
-            }
+            Step::Wait(_) => None, // the loop in `run` waits
             Step::End(end) => Some(end),
             Step::Panic => panic!("scripted panic in the link"),
         }
     }
 
     /// Obeys a command; `Some` ends the link.
-    fn obey(
-        &self,
-        command: LinkCommand,
-        script: &LinkScript,
-        request: &LinkRequest,
-        reports: &LinkReports,
-    ) -> Option<LinkEnd> {
+    fn obey(&self, command: LinkCommand, script: &LinkScript, request: &LinkRequest, reports: &LinkReports) -> Option<LinkEnd> {
         self.lock().said.push((request.company, command.clone()));
         match command {
             LinkCommand::RequestPairingCode(_) if script.mute => None,
@@ -367,52 +310,42 @@ impl FakeConnector {
 }
 
 fn pairing_fact(phone: Phone) -> LinkFact {
-    LinkFact::PairingCode {
-        code: Secret::new(PAIRING_CODE),
-        phone,
-        valid_for: Duration::from_secs(180),
-    }
+    LinkFact::PairingCode { code: Secret::new(PAIRING_CODE), phone, valid_for: Duration::from_secs(180) }
 }
 
 #[async_trait]
 impl Connector for FakeConnector {
-    async fn run(
-        &self,
-        request: LinkRequest,
-        reports: LinkReports,
-        mut commands: mpsc::Receiver<LinkCommand>,
-    ) -> LinkEnd {
+    async fn run(&self, request: LinkRequest, reports: LinkReports, mut commands: mpsc::Receiver<LinkCommand>) -> LinkEnd {
         let slot = self.slot(request.company);
         let _only_link = slot.acquire().await.expect("never closed");
         let mut script = self.next_script(request.company);
         let (hand, mut steps) = mpsc::unbounded_channel();
         {
             let mut links = self.lock();
-            links
-                .opened
-                .push((request.company, request.generation, Instant::now()));
-            links.open.insert(
-                request.company,
-                FakeLink {
-                    generation: request.generation,
-                    hand,
-                },
-            );
+            links.opened.push((request.company, request.generation, Instant::now()));
+            links.open.insert(request.company, FakeLink { generation: request.generation, hand });
         }
+        let mut next_step_at = Instant::now();
         loop {
-            let end = if let Some(step) = script.steps.pop_front() {
-                self.perform(step, &request, &reports).await
-            } else {
-                tokio::select! {
-                    biased;
-                    command = commands.recv() => match command {
-                        Some(command) => self.obey(command, &script, &request, &reports),
-                        None => Some(LinkEnd::Closed),
-                    },
-                    step = steps.recv() => match step {
+            let end = tokio::select! {
+                biased;
+                command = commands.recv() => match command {
+                    Some(command) => self.obey(command, &script, &request, &reports),
+                    None => Some(LinkEnd::Closed),
+                },
+                step = steps.recv() => match step {
+                    Some(step) => self.perform(step, &request, &reports).await,
+                    None => Some(LinkEnd::Closed),
+                },
+                () = tokio::time::sleep_until(next_step_at), if !script.steps.is_empty() => {
+                    match script.steps.pop_front() {
+                        Some(Step::Wait(time)) => {
+                            next_step_at = Instant::now() + time;
+                            None
+                        }
                         Some(step) => self.perform(step, &request, &reports).await,
-                        None => Some(LinkEnd::Closed),
-                    },
+                        None => None,
+                    }
                 }
             };
             if let Some(end) = end {

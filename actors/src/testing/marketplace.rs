@@ -1,9 +1,6 @@
 //! YClients as a script.
 
-#![expect(
-    clippy::disallowed_types,
-    reason = "a fake is shared with the test that scripts it; the lock is never held across an await"
-)]
+#![expect(clippy::disallowed_types, reason = "a fake is shared with the test that scripts it; the lock is never held across an await")]
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,10 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::ids::{SalonId, Secret};
-use crate::ports::{
-    ActivateError, Installation, Marketplace, MarketplaceError, SalonInfo, SignatureError,
-    SignedOwner,
-};
+use crate::ports::{ActivateError, Installation, Marketplace, MarketplaceError, SalonInfo, SignatureError, SignedOwner};
 use crate::records::MarketplaceUser;
 
 /// What the tree asked.
@@ -72,11 +66,7 @@ impl FakeMarketplace {
 
     /// How the salon stands at YClients.
     pub fn installed(&self, salon: SalonId) -> Installation {
-        self.lock()
-            .installed
-            .get(&salon)
-            .copied()
-            .unwrap_or(Installation::Pending)
+        self.lock().installed.get(&salon).copied().unwrap_or(Installation::Pending)
     }
 
     /// The next question about any installation gets this answer instead of the truth. May be called several times.
@@ -86,23 +76,17 @@ impl FakeMarketplace {
 
     /// The next activation gets this error and does not happen. May be called several times.
     pub fn next_activation_fails(&self, error: ActivateError) {
-        self.lock()
-            .activate_answers
-            .push_back(ActivateAnswer::Refused(error));
+        self.lock().activate_answers.push_back(ActivateAnswer::Refused(error));
     }
 
     /// The next activation happens at YClients, but its answer is this error.
     pub fn next_activation_loses_its_answer(&self, error: ActivateError) {
-        self.lock()
-            .activate_answers
-            .push_back(ActivateAnswer::Lost(error));
+        self.lock().activate_answers.push_back(ActivateAnswer::Lost(error));
     }
 
     /// The next activation call panics on our side before it does anything.
     pub fn next_activation_panics(&self) {
-        self.lock()
-            .activate_answers
-            .push_back(ActivateAnswer::Panic);
+        self.lock().activate_answers.push_back(ActivateAnswer::Panic);
     }
 
     /// What YClients tells about a salon.
@@ -132,11 +116,7 @@ impl FakeMarketplace {
 
     /// How many activation calls the salon got.
     pub fn activations(&self, salon: SalonId) -> usize {
-        self.lock()
-            .calls
-            .iter()
-            .filter(|call| matches!(call, Call::Activate(whose, _) if *whose == salon))
-            .count()
+        self.lock().calls.iter().filter(|call| matches!(call, Call::Activate(whose, _) if *whose == salon)).count()
     }
 
     async fn note(&self, call: Call) {
@@ -161,16 +141,8 @@ impl Marketplace for FakeMarketplace {
         self.lock().missing.clone()
     }
 
-    fn verify_owner(
-        &self,
-        _user_data: Option<&str>,
-        _sign: Option<&str>,
-    ) -> Result<SignedOwner, SignatureError> {
-        let unsigned = SignedOwner {
-            user: MarketplaceUser::default(),
-            salon_title: None,
-            fingerprint: None,
-        };
+    fn verify_owner(&self, _user_data: Option<&str>, _sign: Option<&str>) -> Result<SignedOwner, SignatureError> {
+        let unsigned = SignedOwner { user: MarketplaceUser::default(), salon_title: None, fingerprint: None };
         self.lock().owner.clone().unwrap_or(Ok(unsigned))
     }
 

@@ -1,9 +1,6 @@
 //! The store in memory.
 
-#![expect(
-    clippy::disallowed_types,
-    reason = "a fake is shared with the test that breaks it; the lock is never held across an await"
-)]
+#![expect(clippy::disallowed_types, reason = "a fake is shared with the test that breaks it; the lock is never held across an await")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,9 +11,8 @@ use chrono::{DateTime, Utc};
 use crate::ids::{CompanyId, SalonId};
 use crate::ports::{Records, RecordsError, SignatureClaim, Vault, VaultOp};
 use crate::records::{
-    ActivationRecord, Change, CompanyFlags, CompanyRecord, Desired, EventKind, EventRecord,
-    InboxEntry, InboxId, IntegrationStatus, NewCompany, NewInboxEntry, SessionRecord,
-    StoredCompany,
+    ActivationRecord, Change, CompanyFlags, CompanyRecord, Desired, EventKind, EventRecord, InboxEntry, InboxId, IntegrationStatus,
+    NewCompany, NewInboxEntry, SessionRecord, StoredCompany,
 };
 
 type VaultKey = (CompanyId, u8, Vec<u8>);
@@ -71,13 +67,8 @@ impl MemoryRecords {
     pub fn crash(&self) -> Self {
         let mut store = self.lock();
         store.closed = true;
-        let survivor = Store {
-            disk: store.disk.clone(),
-            ..Store::default()
-        };
-        Self {
-            store: Mutex::new(survivor),
-        }
+        let survivor = Store { disk: store.disk.clone(), ..Store::default() };
+        Self { store: Mutex::new(survivor) }
     }
 
     /// Writes that succeeded.
@@ -94,13 +85,7 @@ impl MemoryRecords {
 
     /// The timeline of a company, oldest first.
     pub fn timeline(&self, company: CompanyId) -> Vec<EventKind> {
-        self.lock()
-            .disk
-            .events
-            .iter()
-            .filter(|event| event.company_id == company)
-            .map(|event| event.kind)
-            .collect()
+        self.lock().disk.events.iter().filter(|event| event.company_id == company).map(|event| event.kind).collect()
     }
 
     /// Webhooks nobody acted on yet, of known and unknown salons.
@@ -110,11 +95,7 @@ impl MemoryRecords {
 
     /// Does the company have anything in its vault?
     pub fn has_vault(&self, company: CompanyId) -> bool {
-        self.lock()
-            .disk
-            .vault
-            .keys()
-            .any(|(whose, _, _)| *whose == company)
+        self.lock().disk.vault.keys().any(|(whose, _, _)| *whose == company)
     }
 
     fn lock(&self) -> MutexGuard<'_, Store> {
@@ -123,11 +104,7 @@ impl MemoryRecords {
 
     fn read(&self) -> Result<MutexGuard<'_, Store>, RecordsError> {
         let store = self.lock();
-        if store.closed {
-            Err(RecordsError::Closed)
-        } else {
-            Ok(store)
-        }
+        if store.closed { Err(RecordsError::Closed) } else { Ok(store) }
     }
 
     /// Lets one write through, or refuses it whole.
@@ -152,47 +129,27 @@ impl MemoryRecords {
 
 impl Disk {
     fn by_salon(&self, salon: SalonId) -> Option<CompanyId> {
-        self.companies
-            .values()
-            .find(|company| company.salon_id == salon)
-            .map(|company| company.company_id)
+        self.companies.values().find(|company| company.salon_id == salon).map(|company| company.company_id)
     }
 
     fn stored(&self, id: CompanyId) -> Option<StoredCompany> {
         let company = self.companies.get(&id)?.clone();
-        Some(StoredCompany {
-            company,
-            session: self.sessions.get(&id).cloned(),
-            activation: self.activations.get(&id).cloned(),
-        })
+        Some(StoredCompany { company, session: self.sessions.get(&id).cloned(), activation: self.activations.get(&id).cloned() })
     }
 
     fn is_active(&self, stored: &StoredCompany) -> bool {
         let id = stored.company.company_id;
-        let linked = stored
-            .session
-            .as_ref()
-            .is_some_and(|session| session.desired == Desired::Online || session.own.is_some());
+        let linked = stored.session.as_ref().is_some_and(|session| session.desired == Desired::Online || session.own.is_some());
         let credentials = self.vault.keys().any(|(whose, _, _)| *whose == id);
-        let waiting = self
-            .inbox
-            .values()
-            .any(|entry| entry.entry.company_id == Some(id));
+        let waiting = self.inbox.values().any(|entry| entry.entry.company_id == Some(id));
         linked || credentials || stored.activation.is_some() || waiting
     }
 
     fn create(&mut self, new: NewCompany) -> CompanyRecord {
-        if let Some(existing) = self
-            .by_salon(new.salon_id)
-            .and_then(|id| self.companies.get(&id))
-        {
+        if let Some(existing) = self.by_salon(new.salon_id).and_then(|id| self.companies.get(&id)) {
             return existing.clone();
         }
-        let next = self
-            .companies
-            .keys()
-            .next_back()
-            .map_or(1, |last| last.get() + 1);
+        let next = self.companies.keys().next_back().map_or(1, |last| last.get() + 1);
         let company_id = CompanyId::try_from(next).expect("far from 2^53 companies");
         let company = new_record(company_id, new);
         self.events.push(EventRecord {
@@ -266,11 +223,7 @@ fn new_record(company_id: CompanyId, new: NewCompany) -> CompanyRecord {
 impl Records for MemoryRecords {
     async fn load_active(&self) -> Result<Vec<StoredCompany>, RecordsError> {
         let store = self.read()?;
-        let all = store
-            .disk
-            .companies
-            .keys()
-            .filter_map(|id| store.disk.stored(*id));
+        let all = store.disk.companies.keys().filter_map(|id| store.disk.stored(*id));
         Ok(all.filter(|stored| store.disk.is_active(stored)).collect())
     }
 
@@ -278,15 +231,9 @@ impl Records for MemoryRecords {
         Ok(self.read()?.disk.stored(id))
     }
 
-    async fn company_by_salon(
-        &self,
-        salon: SalonId,
-    ) -> Result<Option<StoredCompany>, RecordsError> {
+    async fn company_by_salon(&self, salon: SalonId) -> Result<Option<StoredCompany>, RecordsError> {
         let store = self.read()?;
-        Ok(store
-            .disk
-            .by_salon(salon)
-            .and_then(|id| store.disk.stored(id)))
+        Ok(store.disk.by_salon(salon).and_then(|id| store.disk.stored(id)))
     }
 
     async fn create_company(&self, new: NewCompany) -> Result<CompanyRecord, RecordsError> {
@@ -297,18 +244,9 @@ impl Records for MemoryRecords {
         self.write(|disk| changes.into_iter().for_each(|change| disk.apply(change)))
     }
 
-    async fn events(
-        &self,
-        company: CompanyId,
-        limit: usize,
-    ) -> Result<Vec<EventRecord>, RecordsError> {
+    async fn events(&self, company: CompanyId, limit: usize) -> Result<Vec<EventRecord>, RecordsError> {
         let store = self.read()?;
-        let own = store
-            .disk
-            .events
-            .iter()
-            .rev()
-            .filter(|event| event.company_id == company);
+        let own = store.disk.events.iter().rev().filter(|event| event.company_id == company);
         Ok(own.take(limit).cloned().collect())
     }
 
@@ -316,46 +254,24 @@ impl Records for MemoryRecords {
         self.write(|disk| {
             disk.last_inbox += 1;
             let id = InboxId(disk.last_inbox);
-            disk.inbox.insert(
-                id,
-                InboxEntry {
-                    id,
-                    entry,
-                    attempts: 0,
-                },
-            );
+            disk.inbox.insert(id, InboxEntry { id, entry, attempts: 0 });
             id
         })
     }
 
-    async fn pending_inbox(
-        &self,
-        company: CompanyId,
-        limit: usize,
-    ) -> Result<Vec<InboxEntry>, RecordsError> {
+    async fn pending_inbox(&self, company: CompanyId, limit: usize) -> Result<Vec<InboxEntry>, RecordsError> {
         let store = self.read()?;
-        let own = store
-            .disk
-            .inbox
-            .values()
-            .filter(|entry| entry.entry.company_id == Some(company));
+        let own = store.disk.inbox.values().filter(|entry| entry.entry.company_id == Some(company));
         Ok(own.take(limit).cloned().collect())
     }
 
-    async fn claim_signature(
-        &self,
-        fingerprint: [u8; 32],
-        salon: SalonId,
-        until: DateTime<Utc>,
-    ) -> Result<SignatureClaim, RecordsError> {
+    async fn claim_signature(&self, fingerprint: [u8; 32], salon: SalonId, until: DateTime<Utc>) -> Result<SignatureClaim, RecordsError> {
         self.write(|disk| {
             // `until` is always the same span ahead of now, so an older claim's `until` minus this one's tells its age.
             disk.claimed_at = disk.claimed_at.max(until - chrono::TimeDelta::hours(24));
             let now = disk.claimed_at;
             match disk.claims.get(&fingerprint) {
-                Some((other, valid_until)) if *other != salon && *valid_until > now => {
-                    SignatureClaim::UsedForAnotherSalon
-                }
+                Some((other, valid_until)) if *other != salon && *valid_until > now => SignatureClaim::UsedForAnotherSalon,
                 Some(_) | None => {
                     disk.claims.insert(fingerprint, (salon, until));
                     SignatureClaim::Granted
@@ -376,47 +292,22 @@ impl Records for MemoryRecords {
 
 #[async_trait]
 impl Vault for MemoryRecords {
-    fn get(
-        &self,
-        company: CompanyId,
-        table: u8,
-        key: &[u8],
-    ) -> Result<Option<Vec<u8>>, RecordsError> {
-        Ok(self
-            .read()?
-            .disk
-            .vault
-            .get(&(company, table, key.to_vec()))
-            .cloned())
+    fn get(&self, company: CompanyId, table: u8, key: &[u8]) -> Result<Option<Vec<u8>>, RecordsError> {
+        Ok(self.read()?.disk.vault.get(&(company, table, key.to_vec())).cloned())
     }
 
-    fn scan(
-        &self,
-        company: CompanyId,
-        table: u8,
-        prefix: &[u8],
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RecordsError> {
+    fn scan(&self, company: CompanyId, table: u8, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RecordsError> {
         let store = self.read()?;
         let from = store.disk.vault.range((company, table, prefix.to_vec())..);
-        let own = from.take_while(|((whose, which, key), _)| {
-            *whose == company && *which == table && key.starts_with(prefix)
-        });
-        Ok(own
-            .map(|((_, _, key), value)| (key.clone(), value.clone()))
-            .collect())
+        let own = from.take_while(|((whose, which, key), _)| *whose == company && *which == table && key.starts_with(prefix));
+        Ok(own.map(|((_, _, key), value)| (key.clone(), value.clone())).collect())
     }
 
-    async fn write(
-        &self,
-        company: CompanyId,
-        operations: Vec<VaultOp>,
-    ) -> Result<(), RecordsError> {
+    async fn write(&self, company: CompanyId, operations: Vec<VaultOp>) -> Result<(), RecordsError> {
         MemoryRecords::write(self, |disk| {
             for operation in operations {
                 match operation {
-                    VaultOp::Put { table, key, value } => {
-                        disk.vault.insert((company, table, key), value)
-                    }
+                    VaultOp::Put { table, key, value } => disk.vault.insert((company, table, key), value),
                     VaultOp::Delete { table, key } => disk.vault.remove(&(company, table, key)),
                 };
             }
@@ -424,8 +315,6 @@ impl Vault for MemoryRecords {
     }
 
     async fn erase(&self, company: CompanyId) -> Result<(), RecordsError> {
-        MemoryRecords::write(self, |disk| {
-            disk.vault.retain(|(whose, _, _), _| *whose != company)
-        })
+        MemoryRecords::write(self, |disk| disk.vault.retain(|(whose, _, _), _| *whose != company))
     }
 }

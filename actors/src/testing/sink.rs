@@ -1,19 +1,19 @@
 //! An observer that remembers.
 
-#![expect(
-    clippy::disallowed_types,
-    reason = "a fake is shared with the test that looks into it; the lock is held for a push or a clone"
-)]
+#![expect(clippy::disallowed_types, reason = "a fake is shared with the test that looks into it; the lock is held for a push or a clone")]
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::events::Fact;
 use crate::ports::EventSink;
 
-/// Keeps every fact, in order.
-#[derive(Debug, Default)]
+type Bomb = (usize, Box<dyn Fn(&Fact) -> bool + Send>);
+
+/// Keeps every fact, in order. Can be made to panic, which crashes the actor that publishes.
+#[derive(Default)]
 pub struct RecordingSink {
     facts: Mutex<Vec<Fact>>,
+    bomb: Mutex<Option<Bomb>>,
 }
 
 impl RecordingSink {
@@ -25,6 +25,22 @@ impl RecordingSink {
     /// All facts so far.
     pub fn facts(&self) -> Vec<Fact> {
         self.lock().clone()
+    }
+
+    /// The next `times` facts that fulfil `wanted` panic in the actor that publishes them. Against the port's contract, on purpose.
+    pub fn panic_on(&self, times: usize, wanted: impl Fn(&Fact) -> bool + Send + 'static) {
+        *self.bomb.lock().unwrap_or_else(PoisonError::into_inner) = Some((times, Box::new(wanted)));
+    }
+
+    fn is_bombed(&self, fact: &Fact) -> bool {
+        let mut bomb = self.bomb.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *bomb {
+            Some((times, wanted)) if *times > 0 && wanted(fact) => {
+                *times -= 1;
+                true
+            }
+            Some(_) | None => false,
+        }
     }
 
     /// How many facts fulfil `wanted`.
@@ -45,5 +61,6 @@ impl RecordingSink {
 impl EventSink for RecordingSink {
     fn publish(&self, fact: &Fact) {
         self.lock().push(fact.clone());
+        assert!(!self.is_bombed(fact), "scripted panic in an observer");
     }
 }

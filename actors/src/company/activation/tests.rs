@@ -19,13 +19,7 @@ fn company() -> CompanyId {
 }
 
 fn record(attempts: u32) -> ActivationRecord {
-    ActivationRecord {
-        company_id: company(),
-        api_key: Secret::new("key"),
-        attempts,
-        started_at: now(),
-        window_ends_at: window_end(),
-    }
+    ActivationRecord { company_id: company(), api_key: Secret::new("key"), attempts, started_at: now(), window_ends_at: window_end() }
 }
 
 fn begin(ask_first: AskFirst) -> Input {
@@ -131,11 +125,9 @@ fn each_answer_about_the_status_has_its_own_consequence() {
     assert_eq!(rig.effect, Some(Effect::Wait(seconds(2))));
     rig.step(Input::Due).stores(&Deed::Attempt(record(2)));
 
-    for unclear in [
-        Ok(Installation::Unknown),
-        Err(MarketplaceError::Retryable { after: None }),
-        Err(MarketplaceError::Final { status: 401 }),
-    ] {
+    for unclear in
+        [Ok(Installation::Unknown), Err(MarketplaceError::Retryable { after: None }), Err(MarketplaceError::Final { status: 401 })]
+    {
         let mut rig = asked();
         rig.give(Input::Answered(unclear)).step(Input::Due);
         assert_eq!(rig.effect, Some(Effect::Ask), "still open: ask again, never call");

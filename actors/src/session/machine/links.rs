@@ -15,9 +15,7 @@ impl Machine {
         match (self.slot, fact) {
             (Slot::Open, fact) => self.fact_of_open_link(fact, at),
             // The owner scanned in the very moment the link was given up for want of viewers: the credentials exist, so use them.
-            (Slot::Closing { .. }, LinkFact::Paired(own))
-                if self.reason == Some(StateReason::OwnerLeft) && !self.draining =>
-            {
+            (Slot::Closing { .. }, LinkFact::Paired(own)) if self.reason == Some(StateReason::OwnerLeft) && !self.draining => {
                 self.paired(own, at.now);
                 self.dial(SessionState::Pairing, None, at.now);
             }
@@ -156,14 +154,8 @@ impl Machine {
 
     fn link_gone(&mut self, end: LinkEnd) {
         self.slot = Slot::Free;
-        let of_the_link = [
-            TimerKind::Connect,
-            TimerKind::Stable,
-            TimerKind::Probe,
-            TimerKind::Answer,
-            TimerKind::CodeOver,
-            TimerKind::Close,
-        ];
+        let of_the_link =
+            [TimerKind::Connect, TimerKind::Stable, TimerKind::Probe, TimerKind::Answer, TimerKind::CodeOver, TimerKind::Close];
         for kind in of_the_link {
             self.clear(kind);
         }
@@ -207,13 +199,13 @@ impl Machine {
             LinkEnd::QrExhausted => self.exhausted(at),
             LinkEnd::Replaced => self.replaced(at),
             LinkEnd::LoggedOut => {
-                        self.enter(SessionState::LoggedOut, Some(StateReason::DeviceRemoved), at.now);
+                self.enter(SessionState::LoggedOut, Some(StateReason::DeviceRemoved), at.now);
                 self.forget_credentials();
             }
             LinkEnd::Banned { expires_in } => self.banned(StateReason::TemporaryBan, expires_in, at.now),
             LinkEnd::Locked => self.banned(StateReason::AccountLocked, None, at.now),
             LinkEnd::Outdated => {
-                        self.enter(SessionState::Outdated, Some(StateReason::ClientOutdated), at.now);
+                self.enter(SessionState::Outdated, Some(StateReason::ClientOutdated), at.now);
             }
             LinkEnd::StorageFailed => self.lost(Some(StateReason::StoreFailed), at),
             LinkEnd::Crashed => self.lost(None, at),
@@ -269,10 +261,10 @@ impl Machine {
             }
             TimerKind::Backoff => {
                 self.dial(SessionState::Connecting, None, at.now);
-                }
+            }
             TimerKind::BanOver => {
                 self.dial(SessionState::Connecting, None, at.now);
-                }
+            }
             TimerKind::Stable => {
                 self.losses = 0;
                 self.replaced_probed = false;

@@ -27,9 +27,7 @@ impl Machine {
             SessionState::AwaitingScan => Some(NextStep::ScanQr),
             SessionState::AwaitingCode => Some(NextStep::EnterCode),
             SessionState::AwaitingPasskey => Some(NextStep::UsePairingCode),
-            SessionState::Connecting | SessionState::Pairing | SessionState::Backoff | SessionState::Deaf => {
-                Some(NextStep::Wait)
-            }
+            SessionState::Connecting | SessionState::Pairing | SessionState::Backoff | SessionState::Deaf => Some(NextStep::Wait),
             SessionState::Online => None,
             SessionState::Replaced => Some(NextStep::Reconnect),
             SessionState::LoggedOut => Some(NextStep::RequestQr),
@@ -64,9 +62,7 @@ impl Machine {
     /// The record as it should be stored now. Losses and reconnects of a linked session change nothing: after a restart it is dialled anyway.
     fn record(&self) -> Option<SessionRecord> {
         let (state, reason) = match self.state {
-            SessionState::Replaced | SessionState::LoggedOut | SessionState::Banned | SessionState::Outdated => {
-                (self.state, self.reason)
-            }
+            SessionState::Replaced | SessionState::LoggedOut | SessionState::Banned | SessionState::Outdated => (self.state, self.reason),
             SessionState::Idle if self.own.is_some() || self.stopped_on_purpose() => (SessionState::Idle, self.reason),
             SessionState::Online => (SessionState::Online, None),
             SessionState::Idle

@@ -43,11 +43,7 @@ impl Machine {
             | SessionState::Pairing
             | SessionState::Backoff
             | SessionState::Deaf => self.linger(),
-            SessionState::Online
-            | SessionState::Replaced
-            | SessionState::Banned
-            | SessionState::Outdated
-            | SessionState::Parked => {}
+            SessionState::Online | SessionState::Replaced | SessionState::Banned | SessionState::Outdated | SessionState::Parked => {}
         }
     }
 

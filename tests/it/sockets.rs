@@ -54,6 +54,16 @@ async fn the_journey_is_told_in_order_over_polling() {
 }
 
 #[tokio::test]
+async fn the_journey_is_told_in_order_through_an_upgrade() {
+    part(&["theJourneyIsToldInOrder", "upgrade"], &[]).await;
+}
+
+#[tokio::test]
+async fn a_restarted_server_is_found_again() {
+    part(&["aRestartedServerIsFoundAgain"], &[]).await;
+}
+
+#[tokio::test]
 async fn commands_are_acked() {
     part(&["commandsAreAcked"], &[]).await;
 }

@@ -6,6 +6,9 @@ import { PATIENCE_MS, SERVER, check, until } from "../stage.mjs";
 
 export const TRANSPORTS = ["websocket", "polling"];
 
+/** What a client does that was told nothing: it begins with polling and upgrades. */
+export const UPGRADE = "upgrade";
+
 /** The four places a token may ride in. */
 export const PLACES = {
   authorization: (token) => ({ extraHeaders: { authorization: `Bearer ${token}` } }),
@@ -21,7 +24,8 @@ export class Client {
   ended = undefined;
 
   constructor(options, transport = "websocket", namespace = "/marketplace") {
-    const always = { transports: [transport], reconnection: false, forceNew: true, timeout: PATIENCE_MS };
+    const transports = transport === UPGRADE ? ["polling", "websocket"] : [transport];
+    const always = { transports, reconnection: false, forceNew: true, timeout: PATIENCE_MS };
     this.socket = io(SERVER + namespace, { ...always, ...options });
     this.socket.onAny((name, body) => this.heard.push({ name, body, at: Date.now() }));
     this.socket.on("connect_error", (error) => (this.refused = error.message));

@@ -1,7 +1,7 @@
 // What a socket hears from the first code to the active integration.
 
-import { check, enterCode, onboard, phoneExists, salonExists, same, scan, status, until } from "../stage.mjs";
-import { TRANSPORTS, tab } from "./client.mjs";
+import { check, enterCode, onboard, phoneExists, salonExists, same, scan, server, status, until } from "../stage.mjs";
+import { Client, PLACES, TRANSPORTS, UPGRADE, tab } from "./client.mjs";
 
 const SALON = 770_001;
 const OTHER = 770_002;
@@ -52,7 +52,7 @@ function isInOrder(client) {
 
 /** Over one transport; a second tab, and one that comes late. */
 export async function theJourneyIsToldInOrder(transport) {
-  check(TRANSPORTS.includes(transport), `no transport ${transport}`);
+  check([...TRANSPORTS, UPGRADE].includes(transport), `no transport ${transport}`);
   await salonExists(SALON);
   await phoneExists(NUMBER);
   const token = await onboard(SALON);
@@ -61,6 +61,8 @@ export async function theJourneyIsToldInOrder(transport) {
   isQrUpdate(first.last("qr-update").body);
 
   const second = await tab(token, transport);
+  const used = () => first.socket.io.engine.transport.name;
+  await until("the upgrade", () => used() === (transport === UPGRADE ? "websocket" : transport));
   const late = await second.hears("qr-update");
   same(late.qr, qr, "the code a late joiner sees");
   check(late.expiresIn <= first.last("qr-update").body.expiresIn, "the code doesn't get younger");
@@ -177,4 +179,24 @@ export async function twoSalonsNeverHearOfEachOther() {
       client.close();
     }
   }
+}
+
+/** The client's own reconnection, as it comes out of the box. */
+export async function aRestartedServerIsFoundAgain() {
+  await salonExists(SALON);
+  await phoneExists(NUMBER);
+  const token = await onboard(SALON);
+  const quick = { reconnection: true, reconnectionDelay: 100, reconnectionDelayMax: 500 };
+  const client = await new Client({ ...PLACES.auth(token), ...quick }, UPGRADE).connected();
+  await scan(NUMBER, (await client.hears("qr-update")).qr);
+  await client.hears("activation", (body) => body.status === "active");
+  await server("kill");
+  await client.ends();
+  const before = client.heard.length;
+  await server("start");
+  await until("online again", () => client.heard.slice(before).some((event) => event.name === "whatsapp-connected"));
+  const again = client.heard.slice(before);
+  same(again.filter((event) => event.name === "activation").map((event) => event.body.status), ["active"], "the activation after the restart");
+  same((await status(SALON, token)).connected, true, "what the status says");
+  client.close();
 }

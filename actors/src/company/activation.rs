@@ -29,6 +29,8 @@ use crate::view::ActivationView;
 
 /// An open question (did the call happen?) is asked this long after the window closed, because YClients may be active.
 const ASK_AFTER_WINDOW: TimeDelta = TimeDelta::hours(24);
+/// A person who asks can't make the calls come faster than this.
+const HURRY_AFTER: Duration = Duration::from_secs(1);
 /// First wait before a failed commit is repeated, and the longest.
 const STORE_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -75,6 +77,13 @@ enum Then {
     Ask,
 }
 
+/// When a wait ends by itself, and from when a person may end it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wait {
+    until: DateTime<Utc>,
+    earliest: DateTime<Utc>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
     Idle,
@@ -82,7 +91,7 @@ enum State {
     StoringAgain(Deed),
     Calling(ActivationRecord),
     Asking(ActivationRecord),
-    Waiting(ActivationRecord, Then, DateTime<Utc>),
+    Waiting(ActivationRecord, Then, Wait),
 }
 
 /// Everything that can happen to the saga.
@@ -107,6 +116,8 @@ pub(crate) enum Input {
     Answered(Result<Installation, MarketplaceError>),
     /// The wait is over.
     Due,
+    /// A person asks for it now. Ends a wait, unless YClients asked for it or it has only begun.
+    Hurry,
     /// A fresh registration: the window closes later.
     Extend(DateTime<Utc>),
     /// Frozen or removed: stop. The company's own commit clears what is stored.
@@ -165,6 +176,10 @@ impl Activation {
             (Input::Answered(answer), State::Asking(record)) => self.answered(answer, record, now, dice),
             (Input::Due, State::Waiting(record, Then::Call, _)) => self.call_if_allowed(record, now),
             (Input::Due, State::Waiting(record, Then::Ask, _)) => self.ask(record),
+            (Input::Hurry, State::Waiting(record, then, wait)) if now >= wait.earliest => {
+                self.state = State::Waiting(record, then, wait);
+                self.step(Input::Due, now, dice)
+            }
             (Input::Extend(until), mut state) => {
                 if let Some(record) = state.record_mut() {
                     record.window_ends_at = record.window_ends_at.max(until);
@@ -174,7 +189,7 @@ impl Activation {
             }
             (Input::Abandon, _) => None,
             // Late, or not now: changes nothing.
-            (Input::Begin { .. } | Input::Resume(_) | Input::Stored(_) | Input::Called(_) | Input::Answered(_) | Input::Due, state) => {
+            (Input::Begin { .. } | Input::Resume(_) | Input::Stored(_) | Input::Called(_) | Input::Answered(_) | Input::Due | Input::Hurry, state) => {
                 self.state = state;
                 None
             }
@@ -191,7 +206,7 @@ impl Activation {
         match &self.state {
             State::Idle => None,
             State::Storing(_) | State::StoringAgain(_) | State::Calling(_) | State::Asking(_) => Some(ActivationView::Activating),
-            State::Waiting(_, _, until) => Some(ActivationView::Retrying { next_attempt_at: *until }),
+            State::Waiting(_, _, wait) => Some(ActivationView::Retrying { next_attempt_at: wait.until }),
         }
     }
 
@@ -269,10 +284,15 @@ impl Activation {
         // Half fixed, half random: never at once, never all salons together.
         let wait = backoff.mul_f64(0.5 + 0.5 * dice.clamp(0.0, 1.0)).max(after.unwrap_or_default());
         self.failures = self.failures.saturating_add(1);
-        let until = TimeDelta::from_std(wait).ok().and_then(|wait| now.checked_add_signed(wait));
-        self.state = State::Waiting(record, then, until.unwrap_or(DateTime::<Utc>::MAX_UTC));
+        let earliest = later(now, after.unwrap_or_default().max(HURRY_AFTER));
+        self.state = State::Waiting(record, then, Wait { until: later(now, wait), earliest });
         Some(Effect::Wait(wait))
     }
+}
+
+fn later(now: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
+    let moment = TimeDelta::from_std(wait).ok().and_then(|wait| now.checked_add_signed(wait));
+    moment.unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 impl State {

@@ -215,8 +215,9 @@ impl Desk {
             IntegrationStatus::ActivationFailed => return Ok(ActivationView::Failed),
             IntegrationStatus::Activating | IntegrationStatus::Pending | IntegrationStatus::PendingWhatsapp => {}
         }
-        if let Some(view) = self.saga.machine.view() {
-            return Ok(view);
+        if self.saga.machine.under_way() {
+            self.drive_saga(activation::Input::Hurry).await;
+            return Ok(self.saga.machine.view().unwrap_or(ActivationView::Failed));
         }
         let now = self.args.ports.clock.now();
         if let Some(minutes_ago) = picture::minutes_over(record, &self.args.settings, now) {

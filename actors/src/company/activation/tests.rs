@@ -66,6 +66,22 @@ impl Rig {
 }
 
 #[test]
+fn a_person_ends_a_wait_but_not_one_that_yclients_asked_for() {
+    for (after, patience) in [(None, 1), (Some(seconds(30)), 30)] {
+        let mut rig = Rig::calling();
+        rig.give(Input::Called(Err(ActivateError::Retryable { after })));
+        assert!(matches!(rig.effect, Some(Effect::Wait(_))));
+        rig.now = later(now(), seconds(patience)) - TimeDelta::milliseconds(1);
+        rig.step(Input::Hurry);
+        assert_eq!(rig.effect, None, "too early");
+        rig.now += TimeDelta::milliseconds(1);
+        rig.step(Input::Hurry).stores(&Deed::Attempt(record(2)));
+        rig.step(Input::Hurry);
+        assert_eq!(rig.effect, None, "nobody waits any more");
+    }
+}
+
+#[test]
 fn the_key_is_stored_then_the_attempt_and_only_then_comes_the_call() {
     let mut rig = Rig::new();
     rig.step(begin(AskFirst::No)).stores(&Deed::Begin(record(0), AskFirst::No));

@@ -48,8 +48,8 @@ function noteInPage() {
   });
 }
 
-/** Listens to a page from the start. `faults` fills with what should not be; `events` with what the socket said. */
-export function observe(page) {
+/** Listens to a page of `home` from the start. `faults` fills with what should not be; `events` with what the socket said. */
+export function observe(page, home = SERVER) {
   const faults = [], events = [];
   page.on("console", (message) => message.type() === "error" && faults.push(`console: ${message.text()}`));
   page.on("pageerror", (error) => faults.push(`script: ${error}`));
@@ -59,7 +59,7 @@ export function observe(page) {
   });
   page.on("request", (request) => {
     const url = new URL(request.url());
-    if (!["data:", "blob:"].includes(url.protocol) && url.origin !== SERVER) faults.push(`request to ${url.origin}`);
+    if (!["data:", "blob:"].includes(url.protocol) && url.origin !== home) faults.push(`request to ${url.origin}`);
   });
   page.on("websocket", (socket) => {
     if (new URL(socket.url()).host !== new URL(SERVER).host) faults.push(`socket to ${socket.url()}`);

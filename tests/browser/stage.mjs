@@ -9,7 +9,7 @@ export const PATIENCE_MS = 30_000;
 const LOOK_EVERY_MS = 40;
 
 export const SERVER = needed("FRONTDESK_URL");
-const CONTROL = needed("CONTROL_URL");
+export const CONTROL = needed("CONTROL_URL");
 
 function needed(name) {
   const value = process.env[name];

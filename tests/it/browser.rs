@@ -130,3 +130,8 @@ async fn browser_a_banned_number_and_an_old_client_have_their_words() {
 async fn browser_without_scripts_the_page_still_says_what_to_do() {
     scenario("withoutScriptsThePageStillSaysWhatToDo").await;
 }
+
+#[tokio::test]
+async fn browser_a_newcomer_gets_a_salon_online_by_clicking() {
+    scenario("aNewcomerGetsASalonOnlineByClicking").await;
+}

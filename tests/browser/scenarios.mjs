@@ -3,11 +3,12 @@
 import { withBrowser } from "./chromium.mjs";
 import { check, run } from "./stage.mjs";
 import * as codes from "./scenarios/codes.mjs";
+import * as newcomer from "./scenarios/newcomer.mjs";
 import * as refusals from "./scenarios/refusals.mjs";
 import * as tabs from "./scenarios/tabs.mjs";
 import * as trouble from "./scenarios/trouble.mjs";
 
-const scenarios = { ...tabs, ...codes, ...refusals, ...trouble };
+const scenarios = { ...newcomer, ...tabs, ...codes, ...refusals, ...trouble };
 const name = process.argv[2];
 
 await run(async () => {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use frontdesk_actors::ids::{CompanyId, SalonId};
-use frontdesk_actors::ports::{Records, RecordsError, SignatureClaim, Vault, VaultOp};
+use frontdesk_actors::ports::{Records, RecordsError, SignatureClaim, Vault, VaultOp, VaultPair};
 use frontdesk_actors::records::{
     Change, CompanyRecord, EventRecord, InboxEntry, InboxId, IntegrationStatus, NewCompany, NewInboxEntry, StoredCompany,
 };
@@ -89,7 +89,7 @@ impl Vault for Store {
         self.0.reader.vault_value(company, table, key)
     }
 
-    fn scan(&self, company: CompanyId, table: u8, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RecordsError> {
+    fn scan(&self, company: CompanyId, table: u8, prefix: &[u8]) -> Result<Vec<VaultPair>, RecordsError> {
         self.0.reader.vault_pairs(company, table, prefix)
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use frontdesk_actors::ids::{CompanyId, SalonId};
-use frontdesk_actors::ports::RecordsError;
+use frontdesk_actors::ports::{RecordsError, VaultPair};
 use frontdesk_actors::records::{EventRecord, InboxEntry, StoredCompany};
 
 use crate::store::apply::parse_company;
@@ -20,9 +20,6 @@ use crate::store::seal::Seal;
 
 /// Most rows of one answer, whatever the caller asks for.
 const ROWS_AT_ONCE: usize = 10_000;
-
-/// A pair of a vault's table.
-type Pair = (Vec<u8>, Vec<u8>);
 
 /// Reads; cheap to clone.
 #[derive(Clone)]
@@ -95,7 +92,7 @@ impl Reader {
     }
 
     /// Pairs of a vault's table.
-    pub(super) fn vault_pairs(&self, company: CompanyId, table: u8, prefix: &[u8]) -> Result<Vec<Pair>, RecordsError> {
+    pub(super) fn vault_pairs(&self, company: CompanyId, table: u8, prefix: &[u8]) -> Result<Vec<VaultPair>, RecordsError> {
         let mut pairs = Vec::new();
         self.read(|| {
             self.disk.each(&keys::vault(company, table, prefix), |key, head| {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use frontdesk_actors::ids::CompanyId;
-use frontdesk_actors::ports::{RecordsError, Vault, VaultOp};
+use frontdesk_actors::ports::{RecordsError, Vault, VaultOp, VaultPair};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, watch};
@@ -76,7 +76,7 @@ impl Backend {
     }
 
     /// All pairs whose key starts with `prefix`, in key order.
-    fn scan(&self, table: Table, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    fn scan(&self, table: Table, prefix: &[u8]) -> Result<Vec<VaultPair>> {
         let rows = self.vault.scan(self.company, table.id, prefix).map_err(|error| self.broke(error))?;
         rows.into_iter()
             .map(|(key, head)| {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::ids::{CompanyId, SalonId};
-use crate::ports::{Records, RecordsError, SignatureClaim, Vault, VaultOp};
+use crate::ports::{Records, RecordsError, SignatureClaim, Vault, VaultOp, VaultPair};
 use crate::records::{
     ActivationRecord, Change, CompanyFlags, CompanyRecord, Desired, EventKind, EventRecord, InboxEntry, InboxId, IntegrationStatus,
     NewCompany, NewInboxEntry, SessionRecord, StoredCompany,
@@ -296,7 +296,7 @@ impl Vault for MemoryRecords {
         Ok(self.read()?.disk.vault.get(&(company, table, key.to_vec())).cloned())
     }
 
-    fn scan(&self, company: CompanyId, table: u8, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RecordsError> {
+    fn scan(&self, company: CompanyId, table: u8, prefix: &[u8]) -> Result<Vec<VaultPair>, RecordsError> {
         let store = self.read()?;
         let from = store.disk.vault.range((company, table, prefix.to_vec())..);
         let own = from.take_while(|((whose, which, key), _)| *whose == company && *which == table && key.starts_with(prefix));

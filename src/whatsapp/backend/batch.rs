@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use frontdesk_actors::ports::VaultOp;
+use frontdesk_actors::ports::{VaultOp, VaultPair};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wacore::store::error::{Result, StoreError};
@@ -47,7 +47,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Stored pairs whose key starts with `prefix`, without what this batch changes.
-    pub(super) fn scan(&self, table: Table, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    pub(super) fn scan(&self, table: Table, prefix: &[u8]) -> Result<Vec<VaultPair>> {
         self.backend.scan(table, prefix)
     }
 

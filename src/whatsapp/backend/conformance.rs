@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use frontdesk_actors::ids::CompanyId;
-use frontdesk_actors::ports::{RecordsError, Vault, VaultOp};
+use frontdesk_actors::ports::{RecordsError, Vault, VaultOp, VaultPair};
 use frontdesk_actors::testing::MemoryRecords;
 use wacore::store::InMemoryBackend;
 use wacore::store::traits::{Backend as Storage, DeviceStore, SignalStore};
@@ -25,7 +25,7 @@ impl Vault for StrictVault {
         self.0.get(company, table, key)
     }
 
-    fn scan(&self, company: CompanyId, table: u8, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RecordsError> {
+    fn scan(&self, company: CompanyId, table: u8, prefix: &[u8]) -> Result<Vec<VaultPair>, RecordsError> {
         self.0.scan(company, table, prefix)
     }
 

@@ -6,6 +6,7 @@
 mod actor;
 mod admission;
 mod registration;
+mod supervision;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::records::{CompanyRecord, LifecycleEvent, MarketplaceUser, NewInboxEnt
 use crate::settings::FleetSettings;
 
 pub(crate) use actor::{DialPermit, FleetMsg};
+pub(crate) use admission::Lane;
 
 /// Questions that may wait for the fleet before callers get `Busy`. Each takes microseconds.
 const QUEUE: usize = 4096;

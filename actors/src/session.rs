@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use crate::company::CompanyMsg;
 use crate::events::Fact;
-use crate::fleet::{DialPermit, FleetMsg};
+use crate::fleet::{DialPermit, FleetMsg, Lane};
 use crate::ids::{CompanyId, Generation, OwnIdentity, SalonId};
 use crate::ports::{LinkEnd, LinkFact, LinkRequest, Ports};
 use crate::records::{Change, SessionRecord};
@@ -124,6 +124,7 @@ impl Actor for Session {
     async fn handle(&self, myself: ActorRef<SessionMsg>, message: SessionMsg, shell: &mut Shell) -> Result<(), ActorProcessingErr> {
         let generation = shell.machine.as_ref().map_or(shell.args.generation, Machine::generation);
         let span = tracing::info_span!(
+            parent: None,
             "session",
             company.id = %shell.args.company_id,
             session.id = %crate::ids::SessionId::of(shell.args.salon_id),
@@ -256,10 +257,7 @@ impl Shell {
         match effect {
             Effect::Persist(_) | Effect::EraseCredentials(_) => {} // committed by `flush`
             Effect::Publish(snapshot) => self.report(SessionReport::Moved(snapshot)),
-            Effect::RequestDial => {
-                let request = FleetMsg::DialWanted { company: self.args.company_id, session: myself.clone() };
-                let _ = self.args.fleet.send_message(request);
-            }
+            Effect::RequestDial => self.request_dial(myself),
             Effect::OpenLink(generation) => self.open(generation, myself),
             Effect::Command(command) => {
                 if let Some(link) = &self.link {
@@ -276,6 +274,13 @@ impl Shell {
             }
             Effect::Note(note) => self.note(note),
         }
+    }
+
+    fn request_dial(&self, myself: &ActorRef<SessionMsg>) {
+        let linked = self.machine.as_ref().is_some_and(Machine::linked);
+        let lane = if linked { Lane::Restore } else { Lane::Owner };
+        let company = self.args.company_id;
+        let _ = self.args.fleet.send_message(FleetMsg::DialWanted { company, lane, session: myself.clone() });
     }
 
     fn open(&mut self, generation: Generation, myself: &ActorRef<SessionMsg>) {

@@ -189,7 +189,16 @@ impl Activation {
             }
             (Input::Abandon, _) => None,
             // Late, or not now: changes nothing.
-            (Input::Begin { .. } | Input::Resume(_) | Input::Stored(_) | Input::Called(_) | Input::Answered(_) | Input::Due | Input::Hurry, state) => {
+            (
+                Input::Begin { .. }
+                | Input::Resume(_)
+                | Input::Stored(_)
+                | Input::Called(_)
+                | Input::Answered(_)
+                | Input::Due
+                | Input::Hurry,
+                state,
+            ) => {
                 self.state = state;
                 None
             }

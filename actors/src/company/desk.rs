@@ -110,8 +110,9 @@ impl Desk {
         }
     }
 
+    /// A root span: spans of actors that talk to each other must not nest ever deeper.
     pub(super) fn span(&self) -> tracing::Span {
-        tracing::info_span!("company", company.id = %self.args.company_id, salon.id = %self.args.salon_id)
+        tracing::info_span!(parent: None, "company", company.id = %self.args.company_id, salon.id = %self.args.salon_id)
     }
 
     pub(super) fn is_loaded(&self) -> bool {

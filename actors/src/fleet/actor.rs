@@ -4,19 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::Instant;
 
-use super::admission::{Admission, Next};
+use super::admission::{Admission, Lane, Next};
 use super::{DrainReport, FleetOverview};
 use crate::company::{Company, CompanyHandle, CompanyMsg, DeskArgs, Door, Presence, picture};
-use crate::events::Fact;
 use crate::ids::{CompanyId, SalonId};
 use crate::ports::Ports;
 use crate::records::StoredCompany;
-use crate::restart::{RestartBudget, Verdict};
+use crate::restart::RestartBudget;
 use crate::session::SessionMsg;
 use crate::settings::FleetSettings;
 use crate::task::OwnedTimer;
@@ -52,6 +50,8 @@ pub(crate) enum FleetMsg {
     DialWanted {
         /// Whose.
         company: CompanyId,
+        /// Who waits for it.
+        lane: Lane,
         /// Where the permit goes.
         session: ActorRef<SessionMsg>,
     },
@@ -90,14 +90,14 @@ impl Drop for DialPermit {
 }
 
 /// One company as its supervisor sees it. Outlives the company's actors.
-struct Entry {
-    handle: CompanyHandle,
-    view: Arc<watch::Sender<CompanyView>>,
-    actor: watch::Sender<Option<ActorRef<CompanyMsg>>>,
-    presence: Arc<Presence>,
-    budget: RestartBudget,
-    restart: Option<OwnedTimer>,
-    parked: bool,
+pub(super) struct Entry {
+    pub handle: CompanyHandle,
+    pub view: Arc<watch::Sender<CompanyView>>,
+    pub actor: watch::Sender<Option<ActorRef<CompanyMsg>>>,
+    pub presence: Arc<Presence>,
+    pub budget: RestartBudget,
+    pub restart: Option<OwnedTimer>,
+    pub parked: bool,
 }
 
 /// What the fleet begins with.
@@ -111,23 +111,24 @@ pub(super) struct RootArgs {
 
 /// The root's memory.
 pub(super) struct Root {
-    myself: ActorRef<FleetMsg>,
-    ports: Ports,
-    settings: Arc<FleetSettings>,
-    companies: HashMap<CompanyId, Entry>,
-    salons: HashMap<SalonId, CompanyId>,
-    actors: HashMap<ActorId, CompanyId>,
-    admission: Admission<ActorRef<SessionMsg>>,
-    dial_due: Option<OwnedTimer>,
-    restored: bool,
-    draining: Option<Drain>,
-    _alive: watch::Sender<()>,
+    pub(super) myself: ActorRef<FleetMsg>,
+    pub(super) ports: Ports,
+    pub(super) settings: Arc<FleetSettings>,
+    pub(super) companies: HashMap<CompanyId, Entry>,
+    pub(super) salons: HashMap<SalonId, CompanyId>,
+    pub(super) actors: HashMap<ActorId, CompanyId>,
+    pub(super) admission: Admission<ActorRef<SessionMsg>>,
+    pub(super) dial_due: Option<OwnedTimer>,
+    pub(super) restored: bool,
+    pub(super) draining: Option<Drain>,
+    pub(super) _alive: watch::Sender<()>,
 }
 
-struct Drain {
-    reply: Option<oneshot::Sender<DrainReport>>,
-    stopped: usize,
-    _grace: OwnedTimer,
+/// A drain under way.
+pub(super) struct Drain {
+    pub reply: Option<oneshot::Sender<DrainReport>>,
+    pub stopped: usize,
+    pub _grace: OwnedTimer,
 }
 
 /// The root actor.
@@ -196,8 +197,8 @@ impl Root {
                 let overview = self.overview();
                 ask.answer(overview);
             }
-            FleetMsg::DialWanted { company, session } => {
-                self.admission.ask(company, session, Instant::now());
+            FleetMsg::DialWanted { company, lane, session } => {
+                self.admission.ask(company, lane, session, Instant::now());
                 self.grant();
             }
             FleetMsg::PermitBack => {
@@ -262,7 +263,7 @@ impl Root {
         }
     }
 
-    async fn start(&mut self, id: CompanyId, stored: Option<Box<StoredCompany>>) {
+    pub(super) async fn start(&mut self, id: CompanyId, stored: Option<Box<StoredCompany>>) {
         let Some(entry) = self.companies.get(&id) else { return };
         let args = DeskArgs {
             company_id: id,
@@ -285,76 +286,6 @@ impl Root {
                 self.company_crashed(id);
             }
         }
-    }
-
-    /// The supervision event of a company's actor.
-    fn company_ended(&mut self, actor: ActorId, error: Option<&ActorProcessingErr>) {
-        let Some(id) = self.actors.remove(&actor) else { return };
-        if let Some(entry) = self.companies.get(&id) {
-            entry.actor.send_replace(None);
-            let last = entry.view.borrow().session.state;
-            self.ports.events.publish(&Fact::SessionForgotten { company: id, last });
-        }
-        match &mut self.draining {
-            Some(drain) => {
-                drain.stopped += 1;
-                if self.actors.is_empty() {
-                    self.drained();
-                }
-            }
-            None => {
-                if let Some(error) = error {
-                    tracing::error!(company.id = %id, error = %error, "a company's actor crashed");
-                }
-                self.company_crashed(id);
-            }
-        }
-    }
-
-    fn company_crashed(&mut self, id: CompanyId) {
-        let Some(entry) = self.companies.get_mut(&id) else { return };
-        let now = self.ports.clock.now();
-        let retry_at = match entry.budget.crashed(Instant::now()) {
-            Verdict::Restart(after) => {
-                entry.restart = Some(OwnedTimer::start(&self.myself, after, FleetMsg::RestartDue(id)));
-                Some(now + TimeDelta::from_std(after).unwrap_or_default())
-            }
-            Verdict::Park => {
-                entry.parked = true;
-                None
-            }
-        };
-        entry.view.send_modify(|view| view.session = picture::session_down(&view.session, retry_at, now));
-        if retry_at.is_none() {
-            tracing::error!(company.id = %id, "the company crashed too often and is parked until somebody acts");
-            let salon = entry.handle.salon_id();
-            let reason = entry.view.borrow().session.reason;
-            let moved = Fact::SessionMoved { company: id, salon, from: None, to: SessionState::Parked, reason };
-            self.ports.events.publish(&moved);
-            self.ports.events.publish(&Fact::Parked { company: id });
-        }
-    }
-
-    async fn restart(&mut self, id: CompanyId) {
-        let Some(entry) = self.companies.get_mut(&id) else { return };
-        if entry.restart.take().is_some() && self.draining.is_none() {
-            self.ports.events.publish(&Fact::CompanyRestarted { company: id });
-            self.start(id, None).await;
-        }
-    }
-
-    async fn unpark(&mut self, id: CompanyId) {
-        let Some(entry) = self.companies.get_mut(&id) else { return };
-        let down = entry.parked || entry.restart.is_some();
-        if !down || self.draining.is_some() {
-            return;
-        }
-        if std::mem::take(&mut entry.parked) {
-            self.ports.events.publish(&Fact::SessionForgotten { company: id, last: SessionState::Parked });
-        }
-        entry.restart = None;
-        entry.budget.refill();
-        self.start(id, None).await;
     }
 
     /// Hands out permits as far as pace and number allow.
@@ -407,36 +338,5 @@ impl Root {
         }
         self.restored |= never_begun == 0;
         FleetOverview { running: self.actors.len(), waiting, restored: self.restored }
-    }
-
-    /// Bottom-up: sessions close their links, companies end after them, the fleet after those, or when the grace period is over.
-    fn drain(&mut self, grace: Duration, reply: oneshot::Sender<DrainReport>) {
-        if let Some(drain) = &mut self.draining {
-            drain.reply = Some(reply);
-            return;
-        }
-        let grace = OwnedTimer::start(&self.myself, grace, FleetMsg::GraceOver);
-        self.draining = Some(Drain { reply: Some(reply), stopped: 0, _grace: grace });
-        for entry in self.companies.values_mut() {
-            entry.restart = None;
-            if let Some(actor) = entry.actor.borrow().as_ref() {
-                let _ = actor.send_message(CompanyMsg::Drain);
-            }
-        }
-        if self.actors.is_empty() {
-            self.drained();
-        }
-    }
-
-    fn drained(&mut self) {
-        let Some(drain) = &mut self.draining else { return };
-        let report = DrainReport { stopped: drain.stopped, orphaned: self.actors.len() };
-        if report.orphaned > 0 {
-            tracing::warn!(orphaned = report.orphaned, "not every company stopped within the grace period");
-        }
-        if let Some(reply) = drain.reply.take() {
-            let _ = reply.send(report);
-        }
-        self.myself.stop(None);
     }
 }

@@ -1,4 +1,5 @@
-//! Who may dial next: first come, first served, not too many at once, not too fast. Pure.
+//! Who may dial next: first come, first served, not too many at once, not too fast. Two queues take turns, so that an owner in front of the page
+//! does not wait behind a thousand sessions that are being restored. Pure.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -21,14 +22,35 @@ pub(crate) enum Next<T> {
     Nothing,
 }
 
-/// The queue of companies that want to dial. `T` is where the permit goes.
+/// Which queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// A person waits for a code.
+    Owner,
+    /// A linked session comes back by itself.
+    Restore,
+}
+
+impl Lane {
+    fn other(self) -> Self {
+        match self {
+            Self::Owner => Self::Restore,
+            Self::Restore => Self::Owner,
+        }
+    }
+}
+
+/// The queues of companies that want to dial. `T` is where the permit goes.
 #[derive(Debug)]
 pub(crate) struct Admission<T> {
     /// Time between two dials; `None` = no limit.
     pace: Option<Duration>,
     at_once: usize,
     out: usize,
-    queue: VecDeque<CompanyId>,
+    owners: VecDeque<CompanyId>,
+    restores: VecDeque<CompanyId>,
+    /// Whose turn it is.
+    turn: Lane,
     waiting: HashMap<CompanyId, (T, Instant)>,
     not_before: Option<Instant>,
 }
@@ -37,14 +59,38 @@ impl<T> Admission<T> {
     /// At most `per_second` dials a second and `at_once` at the same time.
     pub(crate) fn new(per_second: Option<u32>, at_once: usize) -> Self {
         let pace = per_second.map(|rate| Duration::from_secs(1) / rate.max(1));
-        Self { pace, at_once: at_once.max(1), out: 0, queue: VecDeque::new(), waiting: HashMap::new(), not_before: None }
+        Self {
+            pace,
+            at_once: at_once.max(1),
+            out: 0,
+            owners: VecDeque::new(),
+            restores: VecDeque::new(),
+            turn: Lane::Owner,
+            waiting: HashMap::new(),
+            not_before: None,
+        }
     }
 
     /// Queues a company. One that waits already keeps its place.
-    pub(crate) fn ask(&mut self, company: CompanyId, whom: T, now: Instant) {
+    pub(crate) fn ask(&mut self, company: CompanyId, lane: Lane, whom: T, now: Instant) {
         if self.waiting.insert(company, (whom, now)).is_none() {
-            self.queue.push_back(company);
+            self.queue(lane).push_back(company);
         }
+    }
+
+    fn queue(&mut self, lane: Lane) -> &mut VecDeque<CompanyId> {
+        match lane {
+            Lane::Owner => &mut self.owners,
+            Lane::Restore => &mut self.restores,
+        }
+    }
+
+    /// The next in line: of the queue whose turn it is, or of the other one when that is empty.
+    fn pop(&mut self) -> Option<(T, Instant)> {
+        let lane = if self.queue(self.turn).is_empty() { self.turn.other() } else { self.turn };
+        self.turn = lane.other();
+        let company = self.queue(lane).pop_front()?;
+        self.waiting.remove(&company)
     }
 
     /// A permit came back.
@@ -54,13 +100,13 @@ impl<T> Admission<T> {
 
     /// Grants the next permit if one may be granted now. `dice` is uniform in `[0, 1)`.
     pub(crate) fn next(&mut self, now: Instant, dice: f64) -> Next<T> {
-        if self.queue.is_empty() || self.out >= self.at_once {
+        if self.waiting.is_empty() || self.out >= self.at_once {
             return Next::Nothing;
         }
         if let Some(at) = self.not_before.filter(|at| *at > now) {
             return Next::At(at);
         }
-        let Some((whom, asked)) = self.queue.pop_front().and_then(|company| self.waiting.remove(&company)) else {
+        let Some((whom, asked)) = self.pop() else {
             return Next::Nothing;
         };
         self.out += 1;
@@ -106,7 +152,7 @@ mod tests {
     fn five_hundred_dials_come_in_order_and_never_faster_than_the_pace() {
         let start = Instant::now();
         let mut admission = Admission::new(Some(20), 64);
-        (1..=500).for_each(|id| admission.ask(company(id), id, start));
+        (1..=500).for_each(|id| admission.ask(company(id), Lane::Restore, id, start));
         let granted = drain(&mut admission, start, Duration::from_millis(200));
         let order: Vec<u64> = granted.iter().map(|(who, _)| *who).collect();
         assert_eq!(order, (1..=500).collect::<Vec<_>>());
@@ -119,7 +165,7 @@ mod tests {
     fn no_more_than_the_limit_dial_at_once() {
         let start = Instant::now();
         let mut admission = Admission::new(None, 3);
-        (1..=4).for_each(|id| admission.ask(company(id), id, start));
+        (1..=4).for_each(|id| admission.ask(company(id), Lane::Restore, id, start));
         for id in 1..=3 {
             assert_eq!(admission.next(start, 0.0), Next::Grant(id, Duration::ZERO));
         }
@@ -132,12 +178,24 @@ mod tests {
     fn asking_again_keeps_the_place_and_brings_no_second_permit() {
         let start = Instant::now();
         let mut admission = Admission::new(None, 9);
-        admission.ask(company(1), 10, start);
-        admission.ask(company(2), 20, start);
-        admission.ask(company(1), 11, start);
+        admission.ask(company(1), Lane::Restore, 10, start);
+        admission.ask(company(2), Lane::Restore, 20, start);
+        admission.ask(company(1), Lane::Restore, 11, start);
         assert_eq!(admission.next(start, 0.0), Next::Grant(11, Duration::ZERO));
         assert_eq!(admission.next(start, 0.0), Next::Grant(20, Duration::ZERO));
         assert_eq!(admission.next(start, 0.0), Next::Nothing);
+    }
+
+    #[test]
+    fn an_owner_does_not_wait_behind_a_thousand_restores_and_those_go_on() {
+        let start = Instant::now();
+        let mut admission = Admission::new(None, 9999);
+        (1..=1000).for_each(|id| admission.ask(company(id), Lane::Restore, id, start));
+        (2001..=2003).for_each(|id| admission.ask(company(id), Lane::Owner, id, start));
+        let granted = drain(&mut admission, start, Duration::ZERO);
+        let first: Vec<u64> = granted.iter().take(7).map(|(who, _)| *who).collect();
+        assert_eq!(first, [2001, 1, 2002, 2, 2003, 3, 4]);
+        assert_eq!(granted.len(), 1003);
     }
 
     proptest! {
@@ -145,7 +203,7 @@ mod tests {
         fn everybody_gets_a_turn(rate in proptest::option::of(1_u32..100), at_once in 1_usize..10, n in 1_u64..60, hold_ms in 0_u64..500) {
             let start = Instant::now();
             let mut admission = Admission::new(rate, at_once);
-            (1..=n).for_each(|id| admission.ask(company(id), id, start));
+            (1..=n).for_each(|id| admission.ask(company(id), Lane::Restore, id, start));
             let granted = drain(&mut admission, start, Duration::from_millis(hold_ms));
             prop_assert_eq!(granted.len() as u64, n);
         }

@@ -34,7 +34,7 @@ impl Link {
                 let _ = listener.send_message(SessionMsg::Fact(generation, fact));
             }),
         );
-        let span = tracing::info_span!("link", company.id = %request.company, session.generation = generation.get());
+        let span = tracing::info_span!(parent: None, "link", company.id = %request.company, session.generation = generation.get());
         let run = async move { connector.run(request, reports, receiver).await };
         let task = OwnedTask::spawn(run.instrument(span), move |end| {
             let _ = undertaker.send_message(SessionMsg::Ended(generation, end.unwrap_or(LinkEnd::Crashed)));

@@ -1,5 +1,7 @@
 //! The whole tree of actors on fakes, on tokio's paused clock: journeys of owners, faults, restarts, drains.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
+
 mod boot;
 mod faults;
 mod journey;

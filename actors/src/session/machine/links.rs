@@ -181,10 +181,16 @@ impl Machine {
 
     /// The link we told to close is gone.
     fn closed(&mut self, end: LinkEnd, then_dial: bool, then_erase: bool, now: DateTime<Utc>) {
-        if then_erase || (end == LinkEnd::LoggedOut && self.own.is_some()) {
+        let void = end == LinkEnd::LoggedOut && self.own.is_some();
+        if then_erase || void {
             self.forget_credentials();
         }
-        if then_dial && !self.draining {
+        if self.draining || !then_dial {
+            return;
+        }
+        if void {
+            self.enter(SessionState::LoggedOut, Some(StateReason::DeviceRemoved), now);
+        } else {
             self.dial(self.state, self.reason, now);
         }
     }

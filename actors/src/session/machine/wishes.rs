@@ -154,16 +154,20 @@ impl Machine {
         if self.own.is_some() {
             self.desired = Desired::Online;
         }
-        self.dial(SessionState::Connecting, None, now);
+        match self.not_before {
+            // Stopping and starting again is no way around a ban.
+            Some(until) if until > now => {
+                self.enter(SessionState::Banned, Some(StateReason::TemporaryBan), now);
+                self.await_end_of_ban(until, now);
+            }
+            Some(_) | None => self.dial(SessionState::Connecting, None, now),
+        }
     }
 
     fn renew(&mut self, now: DateTime<Utc>) {
         self.rounds_used = 0;
         match (self.state, self.own.is_some()) {
-            (SessionState::Idle, true) => {
-                self.desired = Desired::Online;
-                self.dial(SessionState::Connecting, None, now);
-            }
+            (SessionState::Idle, true) => self.take_back(now),
             (SessionState::Idle | SessionState::LoggedOut, false) => {
                 self.enter(SessionState::Idle, None, now);
                 if self.viewers {

@@ -14,7 +14,8 @@ pub use addresses::TrustedProxies;
 pub use limits::Limited;
 pub use origins::{OriginPolicy, OriginRule, ParseOriginError};
 
-use limits::{Bucket, Rate, Source};
+pub(crate) use limits::Source;
+use limits::{Bucket, Rate};
 
 /// Requests per minute and address on routes that need no credential.
 const PUBLIC_PER_MINUTE: Rate = Rate::per_minute(60);

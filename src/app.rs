@@ -5,6 +5,7 @@
 //! stop:   not ready → HTTP and sockets take nothing new → fleet drains bottom-up → store flushes and closes
 //! ```
 
+mod listen;
 mod observers;
 mod secrets;
 #[cfg(feature = "sandbox")]
@@ -17,7 +18,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt as _;
 use frontdesk_actors::FleetHandle;
 use frontdesk_actors::fleet::CallError;
 use frontdesk_actors::ports::{Ports, SystemClock};
@@ -36,6 +36,7 @@ use crate::realtime;
 use crate::store::{OpenError, SealKeyError, Store};
 use crate::whatsapp::{WhatsappConnector, WhatsappSettings};
 use crate::yclients::Yclients;
+use listen::ListenLimits;
 
 #[cfg(feature = "sandbox")]
 pub(crate) use services::{run_sandbox, sandbox_environment};
@@ -45,6 +46,12 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// How often the buckets of addresses that went quiet are forgotten (spec §3).
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
+
+/// Connections of one address at once: a large office behind one router still fits.
+const CONNECTIONS_PER_ADDRESS: usize = 256;
+
+/// Connections to the ops listener at once: a few scrapers.
+const OPS_CONNECTIONS: usize = 256;
 
 /// Why the server did not start, or ended by itself.
 #[derive(Debug, Error)]
@@ -138,7 +145,7 @@ impl App {
         let ops_listener = bind(config.ops_listen, "server.ops_listen").await?;
         let (address, ops_address) = (local(&listener)?, local(&ops_listener)?);
         let ops = http::ops_router(ops_state(&recorder, &readiness));
-        let ops_task = spawn_listener(ops_listener, ops, stopping.clone());
+        let ops_task = spawn_listener(ops_listener, ops, ListenLimits::new(OPS_CONNECTIONS, None), stopping.clone());
 
         let store = wiring::open_store(&config, &readiness).await?;
         let tokens = Tokens::new(&secrets::page_token_secret(&config).map_err(StartError::Secret)?);
@@ -150,7 +157,7 @@ impl App {
         let admission = http_state.limits.clone();
         let (layer, sockets) = realtime::layer(wiring::realtime_state(&config, &http_state));
         let engine = wiring::engine(layer, &http_state);
-        let main_task = spawn_listener(listener, http::router(http_state, engine), stopping.clone());
+        let main_task = spawn_listener(listener, http::router(http_state, engine), public_limits(&config), stopping.clone());
         let upkeep = tokio::spawn(keep_up(recorder, admission, stopping.clone()));
         readiness.enter(Phase::Ready);
         tracing::info!(%address, ops.address = %ops_address, base_url = %config.base_url, "ready");
@@ -227,15 +234,19 @@ fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
     listener.local_addr().map_err(StartError::Serve)
 }
 
-/// Serves until `stopping`, then lets running requests finish. Sockets are tuned so that a client that stops reading is dropped.
-fn spawn_listener(listener: TcpListener, router: Router, stopping: CancellationToken) -> JoinHandle<std::io::Result<()>> {
-    let listener = listener.tap_io(|socket| {
-        if let Err(error) = realtime::tune_socket(socket) {
-            tracing::debug!(%error, "a socket could not be tuned");
-        }
-    });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stopping.cancelled_owned()).await })
+fn spawn_listener(
+    listener: TcpListener,
+    router: Router,
+    limits: ListenLimits,
+    stopping: CancellationToken,
+) -> JoinHandle<std::io::Result<()>> {
+    tokio::spawn(listen::serve(listener, router, limits, stopping))
+}
+
+/// Who comes through a proxy shares its address; limits per address are the proxy's business then. The sandbox has none, so that load can be tried.
+fn public_limits(config: &Config) -> ListenLimits {
+    let counted = config.rate_limits && config.trusted_proxies.is_empty();
+    ListenLimits::new(listen::places_for(config.max_sockets), counted.then_some(CONNECTIONS_PER_ADDRESS))
 }
 
 async fn keep_up(recorder: PrometheusHandle, admission: Arc<Admission>, stopping: CancellationToken) {

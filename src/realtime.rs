@@ -46,6 +46,9 @@ pub const PATH: &str = "/socket.io/";
 /// A peer that acknowledges nothing for this long is dropped by the kernel, whatever the engine thinks of it.
 const UNACKNOWLEDGED_FOR: Duration = Duration::from_secs(30);
 
+/// Longest exchange of the polling transport: well over a ping interval, which is how long a poll with nothing to tell lasts.
+pub const EXCHANGE_WITHIN: Duration = Duration::from_secs(90);
+
 /// Limits and times of the sockets.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

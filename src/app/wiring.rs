@@ -65,7 +65,7 @@ pub(super) fn http_state(config: &Config, fleet: &FleetHandle, ports: &Ports, to
 /// The Socket.IO engine as a route, with its own guard against bare handshakes.
 pub(super) fn engine(layer: SocketIoLayer, http: &HttpState) -> Router {
     let admission = http.limits.clone();
-    let guard = from_fn(move |request, next| realtime::guard_handshakes(admission.clone(), request, next));
+    let guard = from_fn(move |request, next| realtime::guard_handshakes(admission.clone(), realtime::EXCHANGE_WITHIN, request, next));
     Router::new().route(realtime::PATH, any(|| async { StatusCode::NOT_FOUND })).layer(layer).layer(guard)
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request};
 use axum::http::request::Parts;
@@ -117,19 +118,18 @@ fn client_ip(admission: &Admission, headers: &HeaderMap, extensions: &Extensions
     admission.client_ip(peer, headers)
 }
 
-/// Stands before the engine: whoever only opens engine connections, which never reach the namespace and its limit, gets 429.
-pub async fn guard_handshakes(admission: Arc<Admission>, request: Request, next: Next) -> Response {
+/// Stands before the engine: whoever only opens engine connections, which never reach the namespace and its limit, gets 429, and an exchange
+/// that is not over after `within` (a body that drips) is ended. A poll is answered within a ping interval, an upgrade at once.
+pub async fn guard_handshakes(admission: Arc<Admission>, within: Duration, request: Request, next: Next) -> Response {
     let query = request.uri().query().unwrap_or("");
     let handshake = request.uri().path().starts_with(super::PATH) && !query.split('&').any(|pair| pair.starts_with("sid="));
-    if !handshake {
-        return next.run(request).await;
+    if handshake && let Err(limited) = admission.public(client_ip(&admission, request.headers(), request.extensions())) {
+        let seconds = limited.retry_after.as_secs().max(1);
+        return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", seconds.to_string())], RefusalCode::RateLimited.name()).into_response();
     }
-    match admission.public(client_ip(&admission, request.headers(), request.extensions())) {
-        Ok(()) => next.run(request).await,
-        Err(limited) => {
-            let seconds = limited.retry_after.as_secs().max(1);
-            (StatusCode::TOO_MANY_REQUESTS, [("retry-after", seconds.to_string())], RefusalCode::RateLimited.name()).into_response()
-        }
+    match tokio::time::timeout(within, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => (StatusCode::REQUEST_TIMEOUT, "").into_response(),
     }
 }
 

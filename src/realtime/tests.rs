@@ -345,19 +345,27 @@ async fn closing_lets_every_socket_go() {
     house.until_closed(1).await;
 }
 
-#[tokio::test]
-async fn whoever_only_opens_engine_connections_is_told_to_wait() {
+/// An engine behind the guard that the app puts there.
+async fn guarded(within: Duration) -> (SocketAddr, AbortOnDropHandle<()>) {
     let settings = AdmissionSettings { per_ip_limits: true, ..AdmissionSettings::default() };
     let admission = Arc::new(Admission::new(settings));
-    let guard = axum::middleware::from_fn(move |request, next| guard_handshakes(Arc::clone(&admission), request, next));
+    let guard = axum::middleware::from_fn(move |request, next| guard_handshakes(Arc::clone(&admission), within, request, next));
     let (engine, _io) = SocketIo::builder().req_path(PATH).build_layer();
     let app = Router::new().layer(engine).layer(guard);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    let _server = AbortOnDropHandle::new(tokio::spawn(async move { axum::serve(listener, service).await.unwrap() }));
-    let first = http(address, "GET", "", "", "").await;
-    let sid = first.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    (address, AbortOnDropHandle::new(tokio::spawn(async move { axum::serve(listener, service).await.unwrap() })))
+}
+
+fn sid_in(opened: &str) -> String {
+    opened.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a session id").to_owned()
+}
+
+#[tokio::test]
+async fn whoever_only_opens_engine_connections_is_told_to_wait() {
+    let (address, _server) = guarded(EXCHANGE_WITHIN).await;
+    let sid = sid_in(&http(address, "GET", "", "", "").await);
     for _ in 0..59 {
         assert!(http(address, "GET", "", "", "").await.starts_with("HTTP/1.1 200"));
     }
@@ -365,4 +373,17 @@ async fn whoever_only_opens_engine_connections_is_told_to_wait() {
     assert!(refused.starts_with("HTTP/1.1 429") && refused.contains("retry-after: "), "{refused}");
     let carried_on = http(address, "POST", &format!("&sid={sid}"), "", "40/unknown,").await;
     assert!(carried_on.starts_with("HTTP/1.1 200"), "an open session is not a handshake: {carried_on}");
+}
+
+#[tokio::test]
+async fn a_body_that_drips_into_the_engine_is_ended() {
+    let (address, _server) = guarded(Duration::from_millis(300)).await;
+    let sid = sid_in(&http(address, "GET", "", "", "").await);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!("POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n4");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 12];
+    let answered = tokio::time::timeout(Duration::from_secs(20), stream.read_exact(&mut answer)).await;
+    answered.expect("nobody waits for the rest of the body for ever").unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 408");
 }

@@ -109,6 +109,8 @@ pub enum StateReason {
     Uninstalled,
     /// An operator or the owner stopped it.
     Stopped,
+    /// The company's proxy is out of order or does not let us out.
+    ProxyFailed,
 }
 
 /// The next step a person can take; the page renders it as words and a button.

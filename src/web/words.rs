@@ -151,7 +151,7 @@ pub(super) fn of(language: Language) -> &'static Words {
 }
 
 /// Every reason a session state can have.
-pub(super) const REASONS: [StateReason; 17] = [
+pub(super) const REASONS: [StateReason; 18] = [
     StateReason::NetworkLost,
     StateReason::ServiceUnavailable,
     StateReason::RestartRequired,
@@ -169,6 +169,7 @@ pub(super) const REASONS: [StateReason; 17] = [
     StateReason::Frozen,
     StateReason::Uninstalled,
     StateReason::Stopped,
+    StateReason::ProxyFailed,
 ];
 
 /// Every next step a person can have.

@@ -131,6 +131,8 @@ pub enum LossKind {
     Service,
     /// Connected but never logged in, or no sign of life.
     Silent,
+    /// The company's proxy is out of order or does not let us out.
+    Proxy,
 }
 
 /// Where a link puts its facts: tagged with the link's generation and sent to the session's actor. Never blocks.

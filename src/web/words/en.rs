@@ -190,6 +190,10 @@ fn reason(reason: StateReason) -> &'static str {
         StateReason::Frozen => "Reason: YClients suspended the integration, usually because of payment. The link is kept.",
         StateReason::Uninstalled => "Reason: the integration was removed in YClients.",
         StateReason::Stopped => "Reason: the connection was stopped by hand.",
+        StateReason::ProxyFailed => {
+            "Reason: our way out to WhatsApp (the proxy) does not answer. We keep trying; if it does not pass, write to support: the \
+             server's operator has to check the proxy."
+        }
     }
 }
 

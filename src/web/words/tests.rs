@@ -23,7 +23,8 @@ fn is_listed(reason: StateReason) -> bool {
         | StateReason::CrashedTooOften
         | StateReason::Frozen
         | StateReason::Uninstalled
-        | StateReason::Stopped => REASONS.contains(&reason),
+        | StateReason::Stopped
+        | StateReason::ProxyFailed => REASONS.contains(&reason),
     }
 }
 

@@ -303,5 +303,6 @@ fn reason_of(kind: LossKind) -> StateReason {
         LossKind::Dial | LossKind::Disconnected => StateReason::NetworkLost,
         LossKind::Service => StateReason::ServiceUnavailable,
         LossKind::Silent => StateReason::ConnectTimeout,
+        LossKind::Proxy => StateReason::ProxyFailed,
     }
 }

@@ -162,6 +162,7 @@ fn every_end_of_an_online_link_leads_to_its_own_state() {
         (LinkEnd::Lost(LossKind::Dial), Backoff, Some(StateReason::NetworkLost)),
         (LinkEnd::Lost(LossKind::Service), Backoff, Some(StateReason::ServiceUnavailable)),
         (LinkEnd::Lost(LossKind::Silent), Backoff, Some(StateReason::ConnectTimeout)),
+        (LinkEnd::Lost(LossKind::Proxy), Backoff, Some(StateReason::ProxyFailed)),
         (LinkEnd::Closed, Backoff, Some(StateReason::NetworkLost)),
         (LinkEnd::Crashed, Backoff, None),
         (LinkEnd::StorageFailed, Backoff, Some(StateReason::StoreFailed)),

@@ -185,6 +185,7 @@ fn end_name(end: LinkEnd) -> &'static str {
         LinkEnd::Lost(LossKind::Disconnected) => "disconnected",
         LinkEnd::Lost(LossKind::Service) => "service_error",
         LinkEnd::Lost(LossKind::Silent) => "silent",
+        LinkEnd::Lost(LossKind::Proxy) => "proxy_failed",
         LinkEnd::RestartRequired => "restart_required",
         LinkEnd::QrExhausted => "qr_exhausted",
         LinkEnd::Replaced => "replaced",

@@ -35,7 +35,7 @@ use crate::records::EventRecord;
 use crate::settings::FleetSettings;
 use crate::view::{ActivationView, CompanyView};
 
-pub(crate) use actor::{Ask, Company, CompanyMsg};
+pub(crate) use actor::{Ask, Company, CompanyMsg, Request};
 pub(crate) use desk::DeskArgs;
 pub(crate) use onboarding::Visit;
 
@@ -121,11 +121,11 @@ impl Door {
     }
 
     /// Asks the actor and waits for the answer, at most `within`.
-    async fn ask<T>(&self, within: Duration, question: impl FnOnce(Ask<T>) -> CompanyMsg) -> Result<T, CallError> {
+    async fn ask<T>(&self, within: Duration, question: impl FnOnce(Ask<T>) -> Request) -> Result<T, CallError> {
         let admitted = self.admission.clone().try_acquire_owned().map_err(|_| CallError::Busy)?;
         let actor = self.actor.borrow().clone().ok_or(CallError::Unavailable)?;
         let (reply, answer) = oneshot::channel();
-        let message = question(Ask { reply, _admitted: admitted });
+        let message = CompanyMsg::Request(question(Ask { reply, _admitted: admitted }));
         actor.send_message(message).map_err(|_| CallError::Unavailable)?;
         match tokio::time::timeout(within, answer).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -218,24 +218,24 @@ impl CompanyHandle {
     /// A viewer came: an unpaired session is started (or kept) while at least one viewer is there, and lingers after the last one left.
     pub async fn attach(&self) -> Result<ViewerGuard, CallError> {
         let guard = ViewerGuard::new(self.door.clone());
-        self.ask(CompanyMsg::Attach).await?;
+        self.ask(Request::Attach).await?;
         Ok(guard)
     }
 
     /// Starts a session that waits for a scan, or a new round of codes after they ran out. Idempotent while codes are being shown.
     pub async fn request_qr(&self) -> Result<(), QrError> {
-        self.ask(CompanyMsg::RequestQr).await?
+        self.ask(Request::Qr).await?
     }
 
     /// Asks WhatsApp for a pairing code; the code appears in the view. Returns when it is there or failed.
     pub async fn request_pairing_code(&self, phone: Phone) -> Result<(), PairingError> {
         let within = code_within(&self.door.settings).saturating_add(self.door.settings.call_timeout);
-        self.door.ask(within, |ask| CompanyMsg::RequestPairingCode(phone, ask)).await?
+        self.door.ask(within, |ask| Request::PairingCode(phone, ask)).await?
     }
 
     /// Goes back from the pairing code to QR. Harmless when there is none.
     pub async fn cancel_pairing(&self) -> Result<(), CallError> {
-        self.ask(CompanyMsg::CancelPairing).await
+        self.ask(Request::CancelPairing).await
     }
 
     /// Takes the link back after `Replaced`, `Banned` (when over) or `Outdated`, or restarts what is parked or waits. Harmless otherwise.
@@ -244,22 +244,22 @@ impl CompanyHandle {
             let unpark = FleetMsg::Unpark(self.door.company_id);
             return self.door.fleet.send_message(unpark).map_err(|_| CallError::Unavailable);
         }
-        self.ask(CompanyMsg::Reconnect).await
+        self.ask(Request::Reconnect).await
     }
 
     /// Stops the session; credentials are kept. [`CompanyHandle::reconnect`] or a registration starts it again.
     pub async fn stop(&self) -> Result<(), CallError> {
-        self.ask(CompanyMsg::StopSession).await
+        self.ask(Request::StopSession).await
     }
 
     /// Removes our device at WhatsApp and forgets the credentials. Harmless when nothing is linked.
     pub async fn log_out(&self) -> Result<(), CallError> {
-        self.ask(CompanyMsg::LogOut).await
+        self.ask(Request::LogOut).await
     }
 
     /// Begins the activation, or tells where it stands when it is under way or done.
     pub async fn activate(&self) -> Result<ActivationView, ActivateRequestError> {
-        self.ask(CompanyMsg::Activate).await?
+        self.ask(Request::Activate).await?
     }
 
     /// Latest timeline entries, newest first.
@@ -272,7 +272,7 @@ impl CompanyHandle {
 
     /// A checked registration of this company; durable when it returns.
     pub(crate) async fn register(&self, visit: Visit) -> Result<(), CallError> {
-        self.ask(|ask| CompanyMsg::Register(Box::new(visit), ask)).await??;
+        self.ask(|ask| Request::Register(Box::new(visit), ask)).await??;
         Ok(())
     }
 
@@ -288,7 +288,7 @@ impl CompanyHandle {
         }
     }
 
-    async fn ask<T>(&self, question: impl FnOnce(Ask<T>) -> CompanyMsg) -> Result<T, CallError> {
+    async fn ask<T>(&self, question: impl FnOnce(Ask<T>) -> Request) -> Result<T, CallError> {
         self.door.ask(self.door.settings.call_timeout, question).await
     }
 }

@@ -157,20 +157,16 @@ impl Activation {
     pub(crate) fn step(&mut self, input: Input, now: DateTime<Utc>, dice: f64) -> Option<Effect> {
         let state = std::mem::replace(&mut self.state, State::Idle);
         match (input, state) {
-            (Input::Begin { key, window_ends_at, ask_first }, State::Idle) => {
-                let record = ActivationRecord { company_id: self.company, api_key: key, attempts: 0, started_at: now, window_ends_at };
+            (Input::Begin { key: api_key, window_ends_at, ask_first }, State::Idle) => {
+                let company_id = self.company;
                 self.failures = 0;
+                let record = ActivationRecord { company_id, api_key, attempts: 0, started_at: now, window_ends_at };
                 self.store(Deed::Begin(record, ask_first))
             }
             (Input::Resume(record), State::Idle) if record.attempts > 0 => self.ask(record),
             (Input::Resume(record), State::Idle) => self.call_if_allowed(record, now),
             (Input::Stored(true), State::Storing(deed)) => self.stored(deed, now),
-            (Input::Stored(false), State::Storing(deed)) => {
-                let wait = doubled(STORE_AGAIN.0, STORE_AGAIN.1, self.failures);
-                self.failures = self.failures.saturating_add(1);
-                self.state = State::StoringAgain(deed);
-                Some(Effect::Wait(wait))
-            }
+            (Input::Stored(false), State::Storing(deed)) => self.store_later(deed),
             (Input::Due, State::StoringAgain(deed)) => self.store(deed),
             (Input::Called(result), State::Calling(record)) => self.called(result, record, now, dice),
             (Input::Answered(answer), State::Asking(record)) => self.answered(answer, record, now, dice),
@@ -188,20 +184,8 @@ impl Activation {
                 None
             }
             (Input::Abandon, _) => None,
-            // Late, or not now: changes nothing.
-            (
-                Input::Begin { .. }
-                | Input::Resume(_)
-                | Input::Stored(_)
-                | Input::Called(_)
-                | Input::Answered(_)
-                | Input::Due
-                | Input::Hurry,
-                state,
-            ) => {
-                self.state = state;
-                None
-            }
+            (Input::Begin { .. } | Input::Resume(_) | Input::Stored(_) | Input::Called(_) | Input::Answered(_), state)
+            | (Input::Due | Input::Hurry, state) => self.ignore(state),
         }
     }
 
@@ -217,6 +201,19 @@ impl Activation {
             State::Storing(_) | State::StoringAgain(_) | State::Calling(_) | State::Asking(_) => Some(ActivationView::Activating),
             State::Waiting(_, _, wait) => Some(ActivationView::Retrying { next_attempt_at: wait.until }),
         }
+    }
+
+    /// Late, or not now: changes nothing.
+    fn ignore(&mut self, state: State) -> Option<Effect> {
+        self.state = state;
+        None
+    }
+
+    fn store_later(&mut self, deed: Deed) -> Option<Effect> {
+        let wait = doubled(STORE_AGAIN.0, STORE_AGAIN.1, self.failures);
+        self.failures = self.failures.saturating_add(1);
+        self.state = State::StoringAgain(deed);
+        Some(Effect::Wait(wait))
     }
 
     fn store(&mut self, deed: Deed) -> Option<Effect> {

@@ -20,11 +20,41 @@ pub(crate) struct Ask<T> {
     pub(super) _admitted: OwnedSemaphorePermit,
 }
 
+impl Ask<()> {
+    /// What was asked for is done.
+    fn done(self) {
+        self.answer(());
+    }
+}
+
 impl<T> Ask<T> {
     /// Answers; a caller who gave up does not matter.
     pub(crate) fn answer(self, answer: T) {
         let _ = self.reply.send(answer);
     }
+}
+
+/// What somebody outside asks for and waits for. Admitted: only so many wait at once.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// A viewer came.
+    Attach(Ask<()>),
+    /// See `CompanyHandle::request_qr`.
+    Qr(Ask<Result<(), QrError>>),
+    /// See `CompanyHandle::request_pairing_code`.
+    PairingCode(Phone, Ask<Result<(), PairingError>>),
+    /// See `CompanyHandle::cancel_pairing`.
+    CancelPairing(Ask<()>),
+    /// See `CompanyHandle::reconnect`.
+    Reconnect(Ask<()>),
+    /// See `CompanyHandle::stop`.
+    StopSession(Ask<()>),
+    /// See `CompanyHandle::log_out`.
+    LogOut(Ask<()>),
+    /// See `CompanyHandle::activate`.
+    Activate(Ask<Result<ActivationView, ActivateRequestError>>),
+    /// A registration of this company; answered when it is durable.
+    Register(Box<Visit>, Ask<Result<(), RecordsError>>),
 }
 
 /// What a company is told.
@@ -39,30 +69,14 @@ pub(crate) enum CompanyMsg {
         /// What it says.
         report: SessionReport,
     },
+    /// Somebody asks.
+    Request(Request),
     /// The crashed session may be started again.
     SessionDue,
-    /// A viewer came.
-    Attach(Ask<()>),
     /// Viewers came or left.
     ViewersChanged,
-    /// See `CompanyHandle::request_qr`.
-    RequestQr(Ask<Result<(), QrError>>),
-    /// See `CompanyHandle::request_pairing_code`.
-    RequestPairingCode(Phone, Ask<Result<(), PairingError>>),
     /// The pairing code with this number took too long.
     PairingCodeOverdue(u64),
-    /// See `CompanyHandle::cancel_pairing`.
-    CancelPairing(Ask<()>),
-    /// See `CompanyHandle::reconnect`.
-    Reconnect(Ask<()>),
-    /// See `CompanyHandle::stop`.
-    StopSession(Ask<()>),
-    /// See `CompanyHandle::log_out`.
-    LogOut(Ask<()>),
-    /// See `CompanyHandle::activate`.
-    Activate(Ask<Result<ActivationView, ActivateRequestError>>),
-    /// A registration of this company; answered when it is durable.
-    Register(Box<Visit>, Ask<Result<(), RecordsError>>),
     /// What the first registration told beyond the record it created.
     Describe(Box<Visit>),
     /// Webhooks wait in the store.
@@ -123,43 +137,11 @@ async fn handle(desk: &mut Desk, message: CompanyMsg) -> Result<(), ActorProcess
         CompanyMsg::Begin => return desk.begin().await,
         CompanyMsg::Drain => desk.drain(),
         message if !desk.is_loaded() => desk.postpone(message),
+        CompanyMsg::Request(request) => answer(desk, request).await,
         CompanyMsg::Session { epoch, report } => desk.session_said(epoch, report).await,
         CompanyMsg::SessionDue => desk.start_session_again().await,
-        CompanyMsg::Attach(ask) => {
-            desk.attach().await;
-            ask.answer(());
-        }
         CompanyMsg::ViewersChanged => desk.viewers_changed(),
-        CompanyMsg::RequestQr(ask) => {
-            let answer = desk.request_qr();
-            ask.answer(answer);
-        }
-        CompanyMsg::RequestPairingCode(phone, ask) => desk.request_pairing_code(phone, ask),
         CompanyMsg::PairingCodeOverdue(number) => desk.pairing_code_overdue(number),
-        CompanyMsg::CancelPairing(ask) => {
-            desk.cancel_pairing();
-            ask.answer(());
-        }
-        CompanyMsg::Reconnect(ask) => {
-            desk.reconnect().await;
-            ask.answer(());
-        }
-        CompanyMsg::StopSession(ask) => {
-            desk.stop_session();
-            ask.answer(());
-        }
-        CompanyMsg::LogOut(ask) => {
-            desk.log_out();
-            ask.answer(());
-        }
-        CompanyMsg::Activate(ask) => {
-            let answer = desk.activate().await;
-            ask.answer(answer);
-        }
-        CompanyMsg::Register(visit, ask) => {
-            let answer = desk.register(&visit).await;
-            ask.answer(answer);
-        }
         CompanyMsg::Describe(visit) => desk.describe(&visit).await,
         CompanyMsg::InboxArrived => desk.read_inbox().await,
         CompanyMsg::Saga { ticket, news } => desk.saga_news(ticket, news).await,
@@ -167,4 +149,33 @@ async fn handle(desk: &mut Desk, message: CompanyMsg) -> Result<(), ActorProcess
         CompanyMsg::WindowOver => desk.settle().await,
     }
     Ok(())
+}
+
+async fn answer(desk: &mut Desk, request: Request) {
+    match request {
+        Request::Attach(ask) => {
+            desk.attach().await;
+            ask.done();
+        }
+        Request::Qr(ask) => ask.answer(desk.request_qr()),
+        Request::PairingCode(phone, ask) => desk.request_pairing_code(phone, ask),
+        Request::CancelPairing(ask) => {
+            desk.cancel_pairing();
+            ask.done();
+        }
+        Request::Reconnect(ask) => {
+            desk.reconnect().await;
+            ask.done();
+        }
+        Request::StopSession(ask) => {
+            desk.stop_session();
+            ask.done();
+        }
+        Request::LogOut(ask) => {
+            desk.log_out();
+            ask.done();
+        }
+        Request::Activate(ask) => ask.answer(desk.activate().await),
+        Request::Register(visit, ask) => ask.answer(desk.register(&visit).await),
+    }
 }

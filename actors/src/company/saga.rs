@@ -69,8 +69,13 @@ impl Desk {
         }
     }
 
-    pub(super) async fn resume_saga(&mut self, record: ActivationRecord) {
-        self.drive_saga(Input::Resume(record)).await;
+    /// Goes on with what had begun. A registration since then may have opened the window again.
+    pub(super) async fn resume_saga(&mut self, mut activation: ActivationRecord) {
+        if let Some(record) = &self.record {
+            let open_until = window_ends(record.registered_at, &self.args.settings);
+            activation.window_ends_at = activation.window_ends_at.max(open_until);
+        }
+        self.drive_saga(Input::Resume(activation)).await;
     }
 
     pub(super) async fn saga_news(&mut self, ticket: u64, news: SagaNews) {

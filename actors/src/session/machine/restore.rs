@@ -49,18 +49,23 @@ fn identity(stored: Option<&SessionRecord>, credentials: Option<OwnIdentity>) ->
     }
 }
 
+/// What is shown at first: why it is held, or the final state or rest that was stored; anything else begins anew.
+fn first_picture(origin: &Origin, found: bool) -> (SessionState, Option<StateReason>, DateTime<Utc>) {
+    let stored = origin.stored.as_ref().filter(|_| !found);
+    let kept = stored.filter(|record| record.state.is_final() || record.state == SessionState::Idle);
+    match (origin.held, kept) {
+        (Some(held), _) => (SessionState::Idle, Some(held), origin.now),
+        (None, Some(record)) => (record.state, record.reason, record.since),
+        (None, None) => (SessionState::Idle, None, origin.now),
+    }
+}
+
 impl Machine {
     /// A session before its first step, which must be `Begin`.
     pub(crate) fn new(origin: Origin) -> Self {
+        let (own, found) = identity(origin.stored.as_ref(), origin.credentials.clone());
+        let (state, reason, since) = first_picture(&origin, found);
         let stored = origin.stored;
-        let (own, found) = identity(stored.as_ref(), origin.credentials);
-        let kept = stored.as_ref().filter(|record| record.state.is_final() || record.state == SessionState::Idle);
-        let kept = if found { None } else { kept };
-        let (state, reason, since) = match (&origin.held, kept) {
-            (Some(held), _) => (SessionState::Idle, Some(*held), origin.now),
-            (None, Some(record)) => (record.state, record.reason, record.since),
-            (None, None) => (SessionState::Idle, None, origin.now),
-        };
         let wanted = found || stored.as_ref().is_some_and(|record| record.desired == Desired::Online);
         Self {
             company: origin.company,

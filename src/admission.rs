@@ -23,10 +23,15 @@ const PUBLIC_PER_MINUTE: Rate = Rate::per_minute(60);
 const KEYED_PER_MINUTE: Rate = Rate::per_minute(120);
 /// New sockets per minute and address.
 const SOCKETS_PER_MINUTE: Rate = Rate::per_minute(5);
+/// Registrations per minute with the same signed owner data. Each asks YClients twice, and its limit is shared by all salons.
+const REGISTRATIONS_PER_OWNER: Rate = Rate::per_minute(10);
 /// Webhooks per minute and address before authentication: YClients sends for all salons from a few addresses.
 const WEBHOOKS_PER_MINUTE: Rate = Rate::per_minute(1200);
 /// Authenticated webhooks per minute and salon.
 const WEBHOOKS_PER_SALON: Rate = Rate::per_minute(200);
+
+/// Names signed owner data without holding it.
+type Fingerprint = [u8; 32];
 
 /// What decides who may come in; part of the configuration.
 #[derive(Debug, Clone)]
@@ -53,6 +58,7 @@ pub struct Admission {
     per_company_limits: bool,
     public: Bucket<Source>,
     keyed: Bucket<CompanyId>,
+    registrations: Bucket<Fingerprint>,
     webhooks: Bucket<Source>,
     webhooks_per_salon: Bucket<SalonId>,
     sockets: Bucket<Source>,
@@ -67,6 +73,7 @@ impl Admission {
             per_company_limits: settings.per_company_limits,
             public: Bucket::new(PUBLIC_PER_MINUTE),
             keyed: Bucket::new(KEYED_PER_MINUTE),
+            registrations: Bucket::new(REGISTRATIONS_PER_OWNER),
             webhooks: Bucket::new(WEBHOOKS_PER_MINUTE),
             webhooks_per_salon: Bucket::new(WEBHOOKS_PER_SALON),
             sockets: Bucket::new(SOCKETS_PER_MINUTE),
@@ -88,6 +95,11 @@ impl Admission {
         if self.per_company_limits { self.keyed.take(company) } else { Ok(()) }
     }
 
+    /// One registration with this owner's signed data, after its signature was checked.
+    pub fn registration(&self, owner: Fingerprint) -> Result<(), Limited> {
+        if self.per_company_limits { self.registrations.take(owner) } else { Ok(()) }
+    }
+
     /// One webhook before it is authenticated.
     pub fn webhook(&self, client: IpAddr) -> Result<(), Limited> {
         self.per_address(&self.webhooks, client)
@@ -107,6 +119,7 @@ impl Admission {
     pub fn sweep(&self) {
         self.public.sweep();
         self.keyed.sweep();
+        self.registrations.sweep();
         self.webhooks.sweep();
         self.webhooks_per_salon.sweep();
         self.sockets.sweep();

@@ -3,11 +3,11 @@
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use frontdesk_actors::fleet::Registration;
+use frontdesk_actors::fleet::{RegisterError, Registration};
 use frontdesk_actors::ids::SalonId;
 
 use super::HttpState;
-use super::error::PageFailure;
+use super::error::{ApiError, PageFailure};
 use super::extract::{Query, Visitor, company_of};
 use super::pages::with_language_cookie;
 use crate::auth::{Audience, TokenError};
@@ -24,10 +24,21 @@ pub async fn redirect(State(state): State<HttpState>, query: Query) -> Result<Re
     let salon_id = salon(&query).ok_or(PageError::BadSalon)?;
     let signed = |name| query.only(name).map(|value| value.map(str::to_owned)).map_err(|_| PageError::BadSignature);
     let registration = Registration { salon_id, user_data: signed("user_data")?, user_data_sign: signed("user_data_sign")? };
+    limit_owner(&state, &registration)?;
     let registered = state.fleet.register(registration).await?;
     let token = state.tokens.mint(Audience::Onboarding, registered.company_id, registered.salon_id, registered.registered_at);
     let location = format!("{}/marketplace/onboarding?token={token}", state.settings.path_prefix());
     Ok((StatusCode::FOUND, [(header::LOCATION, location)]).into_response())
+}
+
+/// Counts against the owner, not only the address: who holds one signed link must not use up what YClients allows us for all salons.
+fn limit_owner(state: &HttpState, registration: &Registration) -> Result<(), PageFailure> {
+    let signed = (registration.user_data.as_deref(), registration.user_data_sign.as_deref());
+    let owner = state.marketplace.verify_owner(signed.0, signed.1).map_err(RegisterError::Signature)?;
+    match owner.fingerprint.map(|owner| state.limits.registration(owner)) {
+        Some(Err(limited)) => Err(ApiError::from(limited).into_page()),
+        Some(Ok(())) | None => Ok(()),
+    }
 }
 
 /// `salon_id` once, or the first valid one of `salon_ids`, `salon_ids[]`, `salon_ids[N]`.

@@ -1,5 +1,7 @@
 //! Rate limits and who they count.
 
+use frontdesk_actors::ports::SignedOwner;
+
 use super::*;
 
 fn limited() -> HttpSettings {
@@ -99,4 +101,21 @@ async fn health_and_assets_are_not_limited() {
         let (_, refused) = until_refused(&desk, 150, || request(Method::GET, path, Body::empty())).await;
         assert!(refused.is_none(), "{path}");
     }
+}
+
+#[tokio::test]
+async fn one_owner_cannot_use_up_what_yclients_allows_for_all() {
+    let desk = Desk::with(HttpSettings { per_ip_limits: false, ..HttpSettings::default() }).await;
+    let sign_as = |fingerprint| {
+        let user = frontdesk_actors::records::MarketplaceUser::default();
+        desk.world.marketplace.set_owner(Ok(SignedOwner { user, salon_title: None, fingerprint: Some([fingerprint; 32]) }));
+    };
+    let connect = || request(Method::GET, "/auth/yclients/redirect?salon_id=77&user_data=a&user_data_sign=b", Body::empty());
+    sign_as(1);
+    let (count, refused) = until_refused(&desk, 60, connect).await;
+    assert!((10..=15).contains(&count), "{count} passed");
+    refused.unwrap().is_page(429);
+    sign_as(2);
+    let other = request(Method::GET, "/auth/yclients/redirect?salon_id=78&user_data=a&user_data_sign=b", Body::empty());
+    assert_eq!(desk.send(other).await.status, 302);
 }

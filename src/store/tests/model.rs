@@ -130,9 +130,7 @@ impl Run {
     async fn change(&mut self, id: u64, op: Op) {
         let company = company_id(id);
         let mut record = self.store().company(company).await.unwrap().unwrap().company;
-        let store = self.store.as_ref().unwrap();
         let expected = self.model.companies.get_mut(&id).unwrap();
-        let nth = |inbox: &BTreeMap<u64, u32>, n: usize| inbox.keys().nth(n).copied();
         let changes = match op {
             Op::Status(_, status) => {
                 expected.status = status;
@@ -151,23 +149,9 @@ impl Run {
                 expected.events += usize::from(n);
                 (0..n).map(|_| Change::AppendEvent(event(&record, EventKind::QrShown))).collect()
             }
-            Op::Webhook(_) => {
-                let entry = webhook(Some(company), expected.salon, LifecycleEvent::Freeze);
-                let given = store.append_inbox(entry).await.unwrap().0;
-                assert!(given > self.model.inbox_ids, "never given twice");
-                self.model.inbox_ids = given;
-                expected.inbox.insert(given, 0);
-                vec![]
-            }
-            Op::Done(_, n) => {
-                let Some(done) = nth(&expected.inbox, n) else { return };
-                expected.inbox.remove(&done);
-                vec![Change::InboxDone(company, InboxId(done))]
-            }
-            Op::Failed(_, n) => {
-                let Some(failed) = nth(&expected.inbox, n) else { return };
-                *expected.inbox.get_mut(&failed).unwrap() += 1;
-                vec![Change::InboxFailed(company, InboxId(failed))]
+            Op::Webhook(_) | Op::Done(..) | Op::Failed(..) => {
+                let Some(changes) = self.inbox_change(id, op).await else { return };
+                changes
             }
             Op::EraseSession(_) => {
                 expected.session = None;
@@ -177,6 +161,35 @@ impl Run {
             other => unreachable!("{other:?} is no change of one company"),
         };
         self.commit(changes).await;
+    }
+
+    /// What happens to a company's webhooks. `None`: there is no such webhook.
+    async fn inbox_change(&mut self, id: u64, op: Op) -> Option<Vec<Change>> {
+        let company = company_id(id);
+        let store = self.store.as_ref().unwrap();
+        let expected = self.model.companies.get_mut(&id).unwrap();
+        let nth = |n| expected.inbox.keys().nth(n).copied();
+        match op {
+            Op::Webhook(_) => {
+                let entry = webhook(Some(company), expected.salon, LifecycleEvent::Freeze);
+                let given = store.append_inbox(entry).await.unwrap().0;
+                assert!(given > self.model.inbox_ids, "never given twice");
+                self.model.inbox_ids = given;
+                expected.inbox.insert(given, 0);
+                Some(vec![])
+            }
+            Op::Done(_, n) => {
+                let done = nth(n)?;
+                expected.inbox.remove(&done);
+                Some(vec![Change::InboxDone(company, InboxId(done))])
+            }
+            Op::Failed(_, n) => {
+                let failed = nth(n)?;
+                *expected.inbox.get_mut(&failed).unwrap() += 1;
+                Some(vec![Change::InboxFailed(company, InboxId(failed))])
+            }
+            other => unreachable!("{other:?} is no change of an inbox"),
+        }
     }
 
     async fn write(&mut self, company: u64, operations: Vec<(u8, u8, Option<u16>)>) {

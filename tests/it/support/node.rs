@@ -69,6 +69,7 @@ fn screenshots() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is inside the target folder").join("screenshots")
 }
 
+#[expect(clippy::print_stdout, reason = "what the script says belongs to the test's output")]
 async fn obey(stage: &mut Stage, lines: &mut Lines<BufReader<ChildStdout>>, orders: &mut ChildStdin) {
     while let Ok(Some(line)) = lines.next_line().await {
         println!("{line}");

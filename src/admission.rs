@@ -1,6 +1,7 @@
 //! Who may come in: the client's address behind trusted proxies, origins, and rate limits. Shared by `http` and `realtime`.
 
 mod addresses;
+mod bodies;
 mod limits;
 mod origins;
 
@@ -11,10 +12,12 @@ use frontdesk_actors::ids::{CompanyId, SalonId};
 use ipnet::IpNet;
 
 pub use addresses::TrustedProxies;
+pub use bodies::BodyRoom;
 pub use limits::Limited;
 pub use origins::{OriginPolicy, OriginRule, ParseOriginError};
 
 pub(crate) use limits::Source;
+use bodies::Bodies;
 use limits::{Bucket, Rate};
 
 /// Requests per minute and address on routes that need no credential.
@@ -62,6 +65,7 @@ pub struct Admission {
     webhooks: Bucket<Source>,
     webhooks_per_salon: Bucket<SalonId>,
     sockets: Bucket<Source>,
+    bodies: Bodies,
 }
 
 impl Admission {
@@ -77,6 +81,7 @@ impl Admission {
             webhooks: Bucket::new(WEBHOOKS_PER_MINUTE),
             webhooks_per_salon: Bucket::new(WEBHOOKS_PER_SALON),
             sockets: Bucket::new(SOCKETS_PER_MINUTE),
+            bodies: Bodies::default(),
         }
     }
 
@@ -113,6 +118,11 @@ impl Admission {
     /// One new socket, counted at the Engine.IO handshake of either transport.
     pub fn socket(&self, client: IpAddr) -> Result<(), Limited> {
         self.per_address(&self.sockets, client)
+    }
+
+    /// Room for the body of one request, which is being read.
+    pub fn body_room(&self) -> BodyRoom {
+        self.bodies.room()
     }
 
     /// Forgets every key whose bucket is full again. The app calls it every 5 min.

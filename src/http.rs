@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use frontdesk_actors::FleetHandle;
@@ -147,13 +146,11 @@ pub fn router(state: HttpState, engine: Router) -> Router {
         .route("/marketplace/api/qr", post(marketplace::qr))
         .route("/marketplace/api/status/{session_id}", get(marketplace::status))
         .route("/marketplace/activate", post(marketplace::activate))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(guard.clone());
 
     let webhooks = Router::new()
         .route("/webhook/yclients", post(webhooks::lifecycle))
         .route("/callback/yclients", post(webhooks::lifecycle))
-        .layer(DefaultBodyLimit::max(MAX_WEBHOOK))
         .layer(guard.clone());
 
     let unlimited = Router::new()

@@ -2,20 +2,22 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::time::Duration;
 
-use axum::RequestExt;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use bytes::Bytes;
 use frontdesk_actors::CompanyHandle;
+use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 
-use super::HttpState;
 use super::error::ApiError;
+use super::{HttpState, MAX_BODY};
 use crate::auth::{Principal, TokenError};
 use crate::web::Language;
+
+/// When to send a large body again that found no room.
+const BODY_RETRY: Duration = Duration::from_secs(5);
 
 /// The client's address, found once by the outermost layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,9 +87,9 @@ pub struct JsonBody<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<HttpState> for JsonBody<T> {
     type Rejection = ApiError;
-    async fn from_request(request: Request, _: &HttpState) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, state: &HttpState) -> Result<Self, ApiError> {
         let json = is_json(request.headers());
-        let body = read_body(request).await?;
+        let body = read_body(request, MAX_BODY, state).await?;
         if body.is_empty() {
             return parse(b"null").map(Self);
         }
@@ -120,15 +122,28 @@ pub fn malformed_json() -> ApiError {
     ApiError::bad_request("MALFORMED_JSON", "The body is not valid JSON. Check it with a JSON validator and send it again.")
 }
 
-/// The whole body, within the route's limit.
-pub async fn read_body(request: Request) -> Result<Bytes, ApiError> {
-    request.extract::<Bytes, _>().await.map_err(|rejection: BytesRejection| {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            ApiError::too_large()
-        } else {
-            ApiError::bad_request("BODY_UNREADABLE", "The body ended too early. Send it again.")
+/// The whole body, of at most `limit` bytes. Copied as it comes: the pieces of a body hold the connection's read buffers, so that a client that
+/// sends single bytes would pin kilobytes with each.
+pub async fn read_body(request: Request, limit: usize, state: &HttpState) -> Result<Vec<u8>, ApiError> {
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(ApiError::too_large());
+    }
+    let mut pieces = request.into_body().into_data_stream();
+    let mut room = state.limits.body_room();
+    let mut body = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| ApiError::bad_request("BODY_UNREADABLE", "The body ended too early. Send it again."))?;
+        let length = body.len() + piece.len();
+        if length > limit {
+            return Err(ApiError::too_large());
         }
-    })
+        if !room.holds(length) {
+            return Err(ApiError::unavailable("BUSY", "Too many large requests at once. Send it again in a few seconds.", BODY_RETRY));
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
 }
 
 /// The visitor's language: `?lang=`, then the cookie, then `Accept-Language`.

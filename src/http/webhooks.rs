@@ -6,9 +6,9 @@ use frontdesk_actors::ids::SalonId;
 use frontdesk_actors::records::LifecycleEvent;
 use serde_json::{Map, Value, json};
 
-use super::HttpState;
 use super::error::ApiError;
 use super::extract::{ClientIp, malformed_json, read_body};
+use super::{HttpState, MAX_WEBHOOK};
 use crate::auth::TokenError;
 
 /// Events in one body.
@@ -34,7 +34,7 @@ struct Lifecycle {
 /// `POST /webhook/yclients` and `/callback/yclients`. A 2xx means that every event is stored.
 pub async fn lifecycle(State(state): State<HttpState>, ClientIp(client): ClientIp, request: Request) -> Result<Json<Value>, ApiError> {
     state.limits.webhook(client)?;
-    let body = read_body(request).await?;
+    let body = read_body(request, MAX_WEBHOOK, &state).await?;
     let events = objects(serde_json::from_slice(&body).map_err(|_| malformed_json())?)?;
     for event in &events {
         authenticate(&state, event)?;

@@ -4,6 +4,8 @@ use frontdesk_actors::ids::SalonId;
 use frontdesk_actors::ports::{SignatureError, SignedOwner};
 use frontdesk_actors::records::MarketplaceUser;
 
+use futures_util::StreamExt as _;
+
 use super::*;
 
 const REDIRECT: &str = "/auth/yclients/redirect";
@@ -163,4 +165,35 @@ async fn hostile_headers_harm_nothing() {
 fn owner(name: &str, fingerprint: [u8; 32]) -> SignedOwner {
     let user = MarketplaceUser { name: Some(name.to_owned()), ..MarketplaceUser::default() };
     SignedOwner { user, salon_title: None, fingerprint: Some(fingerprint) }
+}
+
+/// A piece of a body as a connection makes it: a byte, and the read buffer that it holds.
+struct Piece(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        b" "
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_comes_in_single_bytes_does_not_pin_the_buffers_it_came_in() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let desk = Desk::open().await;
+    for path in ["/webhook/yclients", "/marketplace/activate"] {
+        let (alive, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (counted, peak) = (alive.clone(), most.clone());
+        let pieces = futures_util::stream::iter(0..10_000).map(move |_| {
+            peak.fetch_max(counted.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            Ok::<_, std::io::Error>(bytes::Bytes::from_owner(Piece(counted.clone())))
+        });
+        desk.send(json_request(path, Body::from_stream(pieces))).await.is_error(400, "MALFORMED_JSON", &[]);
+        assert!(most.load(Ordering::SeqCst) <= 2, "{path}: {} buffers were held at once", most.load(Ordering::SeqCst));
+    }
 }

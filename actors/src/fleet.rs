@@ -174,17 +174,19 @@ impl FleetHandle {
     /// Stores a lifecycle webhook durably, then hands it to the company. The caller has checked the partner token.
     /// `body` must be without secrets. An unknown salon is stored too.
     pub async fn accept_webhook(&self, salon: SalonId, event: LifecycleEvent, body: serde_json::Value) -> Result<(), CallError> {
-        let company = self.company_by_salon(salon).await?;
+        // Straight from and to the store: a webhook is taken even while the fleet is busy or draining.
+        let stored = self.inner.ports.records.company_by_salon(salon).await?;
         let entry = NewInboxEntry {
-            company_id: company.as_ref().map(CompanyHandle::company_id),
+            company_id: stored.as_ref().map(|stored| stored.company.company_id),
             salon_id: salon,
             event,
             received_at: self.inner.ports.clock.now(),
             body,
         };
         self.inner.ports.records.append_inbox(entry).await?;
-        if let Some(company) = company {
-            company.inbox_arrived();
+        match self.awakened(stored).await {
+            Ok(company) => company.iter().for_each(CompanyHandle::inbox_arrived),
+            Err(error) => tracing::warn!(salon.id = %salon, error = %error, "a webhook waits for the next start or webhook"),
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What the outside must provide. Adapters live in the server (`whatsapp`, `yclients`, `store`); fakes in [`crate::testing`].
+//! What the outside must provide. Adapters live in the server (`whatsapp`, `yclients`, `store`); fakes in `testing` (feature of that name).
 
 mod marketplace;
 mod store;

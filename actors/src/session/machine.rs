@@ -46,8 +46,8 @@ use crate::restart::full_jitter;
 use crate::settings::FleetSettings;
 use crate::view::{PairingView, QrView, SessionState, StateReason};
 
-/// How long a link may take to close in good order before it is dropped.
-const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// How long a link may take to close in good order before it is dropped. The protocol client flushes for up to 5 s twice.
+const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 /// How long an answer to our probe may take before we count it as missing ourselves; the link's own limit is shorter.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// How long the owner may take for the passkey step.

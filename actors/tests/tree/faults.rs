@@ -150,3 +150,20 @@ async fn a_link_that_never_says_anything_is_given_up_and_dialled_again() {
     until_state(&company, SessionState::Online).await;
     fleet.drain(GRACE).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_registration_that_cannot_be_stored_is_refused_and_changes_nothing() {
+    let world = World::new();
+    let fleet = world.start().await;
+    let company = active_salon(&world, &fleet, 10).await;
+    world.marketplace.set_installation(salon(10), frontdesk_actors::ports::Installation::Pending);
+    let before = company.view();
+    let registration = frontdesk_actors::fleet::Registration { salon_id: salon(10), user_data: None, user_data_sign: None };
+    world.records.fail_next_commits(1);
+    assert!(fleet.register(registration.clone()).await.is_err());
+    assert_eq!(company.view(), before);
+    assert!(fleet.register(registration).await.is_ok());
+    until(&company, |view| view.activation == ActivationView::Active).await;
+    assert_eq!(world.marketplace.activations(salon(10)), 2);
+    fleet.drain(GRACE).await;
+}

@@ -75,7 +75,7 @@ async fn an_uninstall_waits_for_a_stubborn_link_only_a_moment() {
     let began = tokio::time::Instant::now();
     fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, body()).await.unwrap();
     until(&company, |view| view.integration == IntegrationStatus::Uninstalled).await;
-    assert!(began.elapsed() <= Duration::from_secs(6));
+    assert!(began.elapsed() <= Duration::from_secs(11));
     wait_until("the link is cut", || !world.connector.running(company.company_id())).await;
     fleet.drain(GRACE).await;
 }
@@ -186,5 +186,19 @@ async fn a_salon_active_there_but_not_here_is_resolved_by_its_status() {
     world.connector.link(company.company_id()).await.scan(account(1));
     until(&company, |view| view.integration == IntegrationStatus::Active).await;
     assert_eq!(world.marketplace.activations(salon(10)), 0);
+    fleet.drain(GRACE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_that_comes_during_the_drain_is_kept_and_acted_on_after_the_restart() {
+    let world = World::new();
+    let fleet = world.start().await;
+    let company = active_salon(&world, &fleet, 10).await;
+    fleet.drain(GRACE).await;
+    let taken = fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, body()).await;
+    assert_eq!(taken, Ok(()));
+    let fleet = world.start().await;
+    let company = fleet.company(company.company_id()).await.unwrap().unwrap();
+    until(&company, |view| view.integration == IntegrationStatus::Uninstalled).await;
     fleet.drain(GRACE).await;
 }

@@ -19,7 +19,7 @@ const STILL_KIB: u64 = 256;
 const STILL_PATIENCE: u32 = 4;
 
 /// Between two looks at a state that is being timed.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A phone for each salon.
 fn number(salon: u64) -> String {

@@ -39,7 +39,7 @@ use crate::yclients::Yclients;
 use listen::ListenLimits;
 
 #[cfg(feature = "sandbox")]
-pub(crate) use services::{run_sandbox, sandbox_environment};
+pub(crate) use services::run_sandbox;
 
 /// Histograms and per-address buckets are tidied this often.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -141,8 +141,8 @@ impl App {
     pub async fn start(config: Config, recorder: PrometheusHandle) -> Result<Self, StartError> {
         let stopping = CancellationToken::new();
         let readiness = Readiness::starting();
-        let listener = bind(config.listen, "server.listen and server.port").await?;
-        let ops_listener = bind(config.ops_listen, "server.ops_listen").await?;
+        let listener = bind(config.listen, "--port or PORT").await?;
+        let ops_listener = bind(config.ops_listen, "--ops-listen or FRONTDESK_SERVER_OPS_LISTEN").await?;
         let (address, ops_address) = (local(&listener)?, local(&ops_listener)?);
         let ops = http::ops_router(ops_state(&recorder, &readiness));
         let ops_task = spawn_listener(ops_listener, ops, ListenLimits::new(OPS_CONNECTIONS, None), stopping.clone());

@@ -9,6 +9,7 @@
 //! | 74 | the data folder could not be opened; the text says what to do |
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -52,6 +53,37 @@ struct ServeArgs {
     /// Configuration file (TOML). Without it: defaults and environment.
     #[arg(long, env = "FRONTDESK_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    server: ServerFlags,
+}
+
+/// What a flag may say about the server; it wins over the environment and the file.
+#[derive(Debug, Args)]
+struct ServerFlags {
+    /// Port for browsers, YClients and integrators [default: 3000, env: PORT].
+    #[arg(long)]
+    port: Option<u16>,
+    /// Address for /metrics, /livez and /readyz [default: 127.0.0.1:9464, env: FRONTDESK_SERVER_OPS_LISTEN].
+    #[arg(long, value_name = "ADDRESS")]
+    ops_listen: Option<SocketAddr>,
+    /// Everything the server keeps is here [default: data, env: FRONTDESK_DATA_DIR].
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<String>,
+}
+
+impl ServerFlags {
+    fn overlay(&self, environment: &mut BTreeMap<String, String>) {
+        overlay(environment, "FRONTDESK_SERVER_PORT", self.port.as_ref());
+        overlay(environment, "FRONTDESK_SERVER_OPS_LISTEN", self.ops_listen.as_ref());
+        overlay(environment, "FRONTDESK_STORE_DATA_DIR", self.data_dir.as_ref());
+    }
+}
+
+/// A flag is said as its setting's own name in the environment, which wins over the names of the field.
+fn overlay(environment: &mut BTreeMap<String, String>, name: &str, flag: Option<&impl ToString>) {
+    if let Some(value) = flag {
+        environment.insert(name.to_owned(), value.to_string());
+    }
 }
 
 #[cfg(feature = "sandbox")]
@@ -60,21 +92,42 @@ pub(crate) struct SandboxArgs {
     /// Only the simulated services; start the server yourself with `frontdesk serve --config config/sandbox.toml`.
     #[arg(long)]
     pub services_only: bool,
-    /// Port of the simulated WhatsApp.
-    #[arg(long, env = "FRONTDESK_SANDBOX_WHATSAPP_PORT", default_value_t = 7700)]
-    pub whatsapp_port: u16,
-    /// Port of the simulated YClients.
-    #[arg(long, env = "FRONTDESK_SANDBOX_YCLIENTS_PORT", default_value_t = 7710)]
-    pub yclients_port: u16,
-    /// Port of the control API and page.
-    #[arg(long, env = "FRONTDESK_SANDBOX_CONTROL_PORT", default_value_t = 7720)]
-    pub control_port: u16,
-    /// Where the server is reached; redirects and webhooks go there.
-    #[arg(long, env = "FRONTDESK_SANDBOX_SERVER_URL", default_value = "http://127.0.0.1:3000")]
-    pub server_url: String,
     /// Start without the two demonstration salons and phones.
     #[arg(long)]
     pub empty: bool,
+    /// Configuration file (TOML), read over the built-in config/sandbox.toml; its section [sandbox] is for the services.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Port of the simulated WhatsApp [default: 7700, env: FRONTDESK_SANDBOX_WHATSAPP_PORT].
+    #[arg(long, value_name = "PORT")]
+    whatsapp_port: Option<u16>,
+    /// Port of the simulated YClients [default: 7710, env: FRONTDESK_SANDBOX_YCLIENTS_PORT].
+    #[arg(long, value_name = "PORT")]
+    yclients_port: Option<u16>,
+    /// Port of the control API and page [default: 7720, env: FRONTDESK_SANDBOX_CONTROL_PORT].
+    #[arg(long, value_name = "PORT")]
+    control_port: Option<u16>,
+    /// Where redirects and webhooks go [default: http://127.0.0.1 with the server's port, env: FRONTDESK_SANDBOX_SERVER_URL].
+    #[arg(long, value_name = "URL")]
+    server_url: Option<String>,
+    /// File in which phones and salons outlive a restart [default: sandbox/world.json in the data folder; with --services-only: none,
+    /// env: FRONTDESK_SANDBOX_WORLD_FILE].
+    #[arg(long, value_name = "FILE")]
+    world_file: Option<String>,
+    #[command(flatten)]
+    server: ServerFlags,
+}
+
+#[cfg(feature = "sandbox")]
+impl SandboxArgs {
+    fn overlay(&self, environment: &mut BTreeMap<String, String>) {
+        overlay(environment, "FRONTDESK_SANDBOX_WHATSAPP_PORT", self.whatsapp_port.as_ref());
+        overlay(environment, "FRONTDESK_SANDBOX_YCLIENTS_PORT", self.yclients_port.as_ref());
+        overlay(environment, "FRONTDESK_SANDBOX_CONTROL_PORT", self.control_port.as_ref());
+        overlay(environment, "FRONTDESK_SANDBOX_SERVER_URL", self.server_url.as_ref());
+        overlay(environment, "FRONTDESK_SANDBOX_WORLD_FILE", self.world_file.as_ref());
+        self.server.overlay(environment);
+    }
 }
 
 /// Runs the program and says how it ended.
@@ -82,7 +135,7 @@ pub fn run() -> ExitCode {
     app::install_crypto_provider();
     let cli = Cli::parse();
     match cli.command {
-        Command::Serve(args) => serve(args.config.as_deref()),
+        Command::Serve(args) => serve(&args),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox(&args),
         Command::Config => print_defaults(),
@@ -95,17 +148,25 @@ fn print_defaults() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn serve(file: Option<&Path>) -> ExitCode {
+fn serve(args: &ServeArgs) -> ExitCode {
+    let mut environment = environment();
+    args.server.overlay(&mut environment);
+    match load(&[], args.config.as_deref(), &environment) {
+        Ok(config) => run_app(config),
+        Err(words) => fail(EXIT_CONFIG, &words),
+    }
+}
+
+/// The configuration from what is built in, a file and the environment, or what is wrong with it.
+fn load(built_in: &[(&str, &str)], file: Option<&Path>, environment: &BTreeMap<String, String>) -> Result<Config, String> {
+    let mut files = built_in.to_vec();
+    let name = file.map(|path| path.display().to_string()).unwrap_or_default();
     let text = match file.map(std::fs::read_to_string).transpose() {
         Ok(text) => text,
-        Err(error) => return fail(EXIT_CONFIG, &format!("the configuration file can't be read: {error}")),
+        Err(error) => return Err(format!("the configuration file {name} can't be read: {error}")),
     };
-    let name = file.map(|path| path.display().to_string());
-    let overlay = name.as_deref().zip(text.as_deref());
-    match Config::load(overlay, &environment()) {
-        Ok(config) => run_app(config),
-        Err(error) => fail(EXIT_CONFIG, &error.to_string()),
-    }
+    files.extend(text.as_deref().map(|text| (name.as_str(), text)));
+    Config::load(files, environment).map_err(|error| error.to_string())
 }
 
 fn run_app(config: Config) -> ExitCode {
@@ -149,9 +210,11 @@ fn outcome(result: Result<(), StartError>) -> ExitCode {
 #[cfg(feature = "sandbox")]
 fn sandbox(args: &SandboxArgs) -> ExitCode {
     let file = include_str!("../config/sandbox.toml");
-    let config = match Config::load(Some(("config/sandbox.toml", file)), &app::sandbox_environment(args, environment())) {
+    let mut environment = environment();
+    args.overlay(&mut environment);
+    let config = match load(&[("config/sandbox.toml", file)], args.config.as_deref(), &environment) {
         Ok(config) => config,
-        Err(error) => return fail(EXIT_CONFIG, &error.to_string()),
+        Err(words) => return fail(EXIT_CONFIG, &words),
     };
     let (runtime, recorder) = match prepare(&config) {
         Ok(prepared) => prepared,

@@ -87,6 +87,23 @@ pub struct Config {
     pub log_level: String,
     /// Log output.
     pub log_format: LogFormat,
+    /// The simulated services of `frontdesk sandbox`.
+    pub sandbox: SandboxSettings,
+}
+
+/// Where the simulated services listen and what they know of the server.
+#[derive(Debug, Clone)]
+pub struct SandboxSettings {
+    /// Port of the simulated WhatsApp.
+    pub whatsapp_port: u16,
+    /// Port of the simulated YClients.
+    pub yclients_port: u16,
+    /// Port of the control API and page.
+    pub control_port: u16,
+    /// Where redirects and webhooks go.
+    pub server_url: String,
+    /// Where the simulated world is kept, when said.
+    pub world_file: Option<PathBuf>,
 }
 
 /// All problems of a configuration, each with what to do. Shows key names, never secret values.
@@ -95,10 +112,13 @@ pub struct Config {
 pub struct ConfigError(pub Vec<String>);
 
 impl Config {
-    /// Reads defaults, then `file` (path for messages, text), then `environment`.
-    pub fn load(file: Option<(&str, &str)>, environment: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+    /// Reads defaults, then `files` in their order (path for messages, text), then `environment`.
+    pub fn load<'a>(
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(DEFAULTS);
-        if let Some((path, text)) = file {
+        for (path, text) in files {
             reader.overlay_file(path, text);
         }
         reader.overlay_environment(environment);
@@ -112,12 +132,12 @@ impl Config {
 
     fn build(reader: &mut Reader) -> Self {
         let mode = read_mode(reader);
-        let port = reader.integer("server.port", 0, 65_535) as u16;
+        let port = reader.port("server.port");
         Self {
             mode,
             listen: SocketAddr::new(reader.parsed("server.listen", "an IP address like 127.0.0.1", [127, 0, 0, 1].into()), port),
             ops_listen: reader.parsed("server.ops_listen", "an address like 127.0.0.1:9464", ([127, 0, 0, 1], 9464).into()),
-            base_url: read_base_url(reader),
+            base_url: read_base_url(reader, port),
             allowed_origins: read_origins(reader),
             trusted_proxies: read_proxies(reader),
             rate_limits: reader.boolean("server.rate_limits"),
@@ -134,6 +154,7 @@ impl Config {
             fleet: read_fleet(reader),
             log_level: read_log_level(reader),
             log_format: read_log_format(reader),
+            sandbox: read_sandbox(reader, port),
         }
     }
 }
@@ -154,7 +175,29 @@ fn read_mode(reader: &mut Reader) -> Mode {
     }
 }
 
-fn read_base_url(reader: &mut Reader) -> Url {
+fn own_url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+fn read_sandbox(reader: &mut Reader, server_port: u16) -> SandboxSettings {
+    let world_file = reader.text("sandbox.world_file");
+    let server_url = match reader.text("sandbox.server_url") {
+        empty if empty.is_empty() => own_url(server_port),
+        _ => reader.url("sandbox.server_url", &["http", "https"]).as_str().trim_end_matches('/').to_owned(),
+    };
+    SandboxSettings {
+        whatsapp_port: reader.port("sandbox.whatsapp_port"),
+        yclients_port: reader.port("sandbox.yclients_port"),
+        control_port: reader.port("sandbox.control_port"),
+        server_url,
+        world_file: (!world_file.is_empty()).then(|| world_file.into()),
+    }
+}
+
+fn read_base_url(reader: &mut Reader, port: u16) -> Url {
+    if reader.text("server.base_url").is_empty() {
+        return Url::parse(&own_url(port)).expect("a loopback address parses");
+    }
     let url = reader.url("server.base_url", &["http", "https"]);
     if url.query().is_some() || url.fragment().is_some() || url.path() != "/" {
         reader.problem("server.base_url", "must be scheme and host only, like https://salons.example.org");

@@ -10,10 +10,12 @@
 //! Nothing here listens on, or sends to, anything but loopback.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 pub mod control;
+mod keep;
 pub mod whatsapp;
 mod wire;
 pub mod yclients;
@@ -40,6 +42,8 @@ pub struct SandboxConfig {
     pub application_id: u64,
     /// Path of the lifecycle webhook at the server.
     pub webhook_path: String,
+    /// Where the world is kept between two runs; `None` forgets it.
+    pub world_file: Option<PathBuf>,
 }
 
 impl Default for SandboxConfig {
@@ -52,6 +56,7 @@ impl Default for SandboxConfig {
             partner_token: TEST_PARTNER_TOKEN.into(),
             application_id: TEST_APPLICATION_ID,
             webhook_path: "/webhook/yclients".into(),
+            world_file: None,
         }
     }
 }
@@ -74,6 +79,7 @@ pub struct Sandbox {
     whatsapp: whatsapp::Service,
     yclients: yclients::Service,
     control: control::Service,
+    keeper: Option<keep::Keeper>,
 }
 
 impl Sandbox {
@@ -82,35 +88,26 @@ impl Sandbox {
         for listen in [config.whatsapp, config.yclients, config.control] {
             wire::require_loopback(listen)?;
         }
-        let whatsapp = whatsapp::Service::start(config.whatsapp).await?;
-        let yclients =
-            yclients::Service::start(config.yclients, yclients::Options::from(&config)).await?;
-        let control =
-            control::Service::start(config.control, whatsapp.clone(), yclients.clone()).await?;
-        Ok(Self {
-            whatsapp,
-            yclients,
-            control,
-        })
+        let kept = config.world_file.as_deref().map(keep::read).transpose()?.flatten();
+        let (phones, salons) = kept.map(|kept| (kept.whatsapp, kept.yclients)).unwrap_or_default();
+        let whatsapp = whatsapp::Service::resume(config.whatsapp, phones).await?;
+        let options = yclients::Options::from(&config);
+        let yclients = yclients::Service::resume(config.yclients, options, salons).await?;
+        let keep = |file| keep::Keeper::start(file, whatsapp.clone(), yclients.clone());
+        let keeper = config.world_file.map(keep).transpose()?;
+        let control = control::Service::start(config.control, whatsapp.clone(), yclients.clone()).await?;
+        Ok(Self { whatsapp, yclients, control, keeper })
     }
 
     /// Puts two salons and two phones in place, so that the page has something to click.
     pub fn seed_demo(&self) -> anyhow::Result<()> {
-        for (id, title, timezone) in [
-            (100_001, "Салон Ромашка", "Europe/Moscow"),
-            (100_002, "Barber House", "Asia/Yekaterinburg"),
-        ] {
-            let wish = yclients::NewSalon {
-                salon_id: Some(id),
-                title: Some(title.into()),
-                timezone: Some(timezone.into()),
-            };
+        for (id, title, timezone) in [(100_001, "Салон Ромашка", "Europe/Moscow"), (100_002, "Barber House", "Asia/Yekaterinburg")]
+        {
+            let wish = yclients::NewSalon { salon_id: Some(id), title: Some(title.into()), timezone: Some(timezone.into()) };
             self.yclients.add_salon(wish)?;
         }
         for number in ["79000000001", "79000000002"] {
-            self.whatsapp
-                .add_phone(number)
-                .map_err(|error| anyhow::anyhow!("phone {number}: {error}"))?;
+            self.whatsapp.add_phone(number).map_err(|error| anyhow::anyhow!("phone {number}: {error}"))?;
         }
         Ok(())
     }
@@ -146,10 +143,13 @@ impl Sandbox {
         Ok(self.yclients.set_server_url(url)?)
     }
 
-    /// Stops all three services and waits until their ports are free.
+    /// Stops all three services, waits until their ports are free, and writes the world down if it is kept.
     pub async fn shutdown(self) {
         self.control.shutdown().await;
         self.yclients.shutdown().await;
         self.whatsapp.shutdown().await;
+        if let Some(keeper) = self.keeper {
+            keeper.close().await;
+        }
     }
 }

@@ -31,6 +31,7 @@ mod world;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -41,11 +42,21 @@ pub use fault::{FaultTarget, WhatsappFault};
 pub use view::{Direction, LinkedDevice, PhoneError, PhoneMessage, PhoneView, WhatsappStats};
 
 use link::{Command, Ending};
-use phone::{Phone, parse_number};
-use world::{World, tick};
+use phone::{KeptPhone, Phone, parse_number};
+use world::{CodeSlot, World, tick};
 
 /// Every QR text may come as the deep link that phones' cameras understand.
 const DEEP_LINK: &str = "https://wa.me/settings/linked_devices#";
+
+/// How long a typed code may be ahead of the client's announcement …
+const CODE_PATIENCE: Duration = Duration::from_secs(2);
+/// … and how often it is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// The phones between two runs.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Kept(Vec<KeptPhone>);
 
 /// A running service. Clones are handles to the same one.
 #[derive(Clone)]
@@ -57,14 +68,25 @@ pub struct Service {
 impl Service {
     /// Binds the port (0 picks a free one) and serves until [`Service::shutdown`].
     pub async fn start(listen: SocketAddr) -> anyhow::Result<Service> {
+        Self::resume(listen, Kept::default()).await
+    }
+
+    /// As [`Service::start`], with the phones of an earlier run.
+    pub(crate) async fn resume(listen: SocketAddr, kept: Kept) -> anyhow::Result<Service> {
         anyhow::ensure!(listen.ip().is_loopback(), "the sandbox listens on loopback only, not on {listen}");
         let listener = tokio::net::TcpListener::bind(listen)
             .await
-            .with_context(|| format!("the simulated WhatsApp service can't listen on {listen}"))?;
+            .with_context(|| format!("the simulated WhatsApp can't listen on {listen}: is another sandbox running? Other ports: frontdesk sandbox --help"))?;
         let address = listener.local_addr().context("a bound socket has an address")?;
         let world = Arc::new(World::new());
+        world.revive(kept.0)?;
         world.tasks.spawn(http::run(listener, world.clone()));
         Ok(Service { world, address })
+    }
+
+    /// Describes the phones for a later run.
+    pub(crate) fn keep(&self) -> anyhow::Result<Kept> {
+        self.world.keep().map(Kept)
     }
 
     /// Where the service listens.
@@ -100,10 +122,21 @@ impl Service {
         if !PairCodeUtils::validate_code(&code) {
             return Err(PhoneError::InvalidCode);
         }
-        let slot = self.world.find_code(&phone.number)?;
+        let slot = self.awaited_code(&phone.number).await?;
         let (wrapped, reference) = (slot.wrapped_ephemeral, slot.reference);
         let device = link::start_hello(&slot.link, phone, code, wrapped, reference).await?;
         Ok(LinkedDevice { device, online: false })
+    }
+
+    /// The pairing code a client shows. Some clients show it before the service has heard of it; no person types that fast, but a script does.
+    async fn awaited_code(&self, number: &str) -> Result<CodeSlot, PhoneError> {
+        let patience = tokio::time::Instant::now() + CODE_PATIENCE;
+        loop {
+            match self.world.find_code(number) {
+                Err(PhoneError::NoSuchCode) if tokio::time::Instant::now() < patience => tokio::time::sleep(LOOK_EVERY).await,
+                found => return found,
+            }
+        }
     }
 
     /// Removes all linked devices of a phone: live ones are told, later logins are refused.

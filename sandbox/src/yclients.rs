@@ -2,10 +2,7 @@
 //! webhooks it receives. The quirks are the point: 301 as success, 403 for what is installed already, ids that are
 //! text in lists, `[]` where an object is missing, silence.
 
-#![expect(
-    clippy::disallowed_types,
-    reason = "the sandbox has no actors: its world is one map, locked for moments only"
-)]
+#![expect(clippy::disallowed_types, reason = "the sandbox has no actors: its world is one map, locked for moments only")]
 
 use std::{
     net::SocketAddr,
@@ -40,6 +37,7 @@ pub use installation::Status;
 pub use owner::SalonView;
 pub use signing::sign;
 pub use webhooks::Delivery;
+pub(crate) use world::Kept;
 pub use world::{NewSalon, as_number};
 
 /// How long a webhook may take, as YClients' sibling documents it.
@@ -169,37 +167,27 @@ pub struct YclientsStats {
 impl Service {
     /// Listens on a loopback address and serves until [`Service::shutdown`].
     pub async fn start(listen: SocketAddr, options: Options) -> anyhow::Result<Self> {
+        Self::resume(listen, options, Kept::default()).await
+    }
+
+    /// As [`Service::start`], with the salons of an earlier run.
+    pub(crate) async fn resume(listen: SocketAddr, options: Options, kept: Kept) -> anyhow::Result<Self> {
         wire::loopback_url(&options.server_url)?;
         let listener = wire::CuttableListener::bind(listen).await?;
         let address = listener.address()?;
-        let terms = answers::Terms {
-            application_id: options.application_id,
-            installed_page: format!("http://{address}/appstore/installed"),
-        };
-        let state = Mutex::new(State::new(&options)?);
+        let terms =
+            answers::Terms { application_id: options.application_id, installed_page: format!("http://{address}/appstore/installed") };
+        let mut state = State::new(&options)?;
+        state.world.revive(kept);
+        let state = Mutex::new(state);
         let client = wire::client(WEBHOOK_TIMEOUT)?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let service = Self {
-            shared: Arc::new(Shared {
-                options,
-                terms,
-                address,
-                state,
-                client,
-                stop,
-                tasks,
-            }),
-        };
-        let app = Router::new()
-            .fallback(door::handle)
-            .with_state(service.clone());
+        let service = Self { shared: Arc::new(Shared { options, terms, address, state, client, stop, tasks }) };
+        let app = Router::new().fallback(door::handle).with_state(service.clone());
         let app = app.into_make_service_with_connect_info::<wire::Peer>();
         let stopped = service.shared.stop.clone().cancelled_owned();
         service.shared.tasks.spawn(async move {
-            if let Err(error) = axum::serve(listener, app)
-                .with_graceful_shutdown(stopped)
-                .await
-            {
+            if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
                 tracing::error!(%error, "simulated YClients stopped serving");
             }
         });
@@ -215,12 +203,14 @@ impl Service {
     pub async fn shutdown(&self) {
         self.shared.stop.cancel();
         self.shared.tasks.close();
-        if tokio::time::timeout(SHUTDOWN_GRACE, self.shared.tasks.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(SHUTDOWN_GRACE, self.shared.tasks.wait()).await.is_err() {
             tracing::warn!("simulated YClients left calls unfinished");
         }
+    }
+
+    /// Describes the salons for a later run.
+    pub(crate) fn keep(&self) -> Kept {
+        self.lock().world.keep()
     }
 
     /// What the server asked, oldest first.
@@ -230,10 +220,7 @@ impl Service {
 
     /// Puts a fault in force.
     pub fn set_fault(&self, target: Target, fault: Fault) -> Result<(), YclientsError> {
-        self.lock()
-            .faults
-            .add(target, fault)
-            .map_err(YclientsError::BadFault)
+        self.lock().faults.add(target, fault).map_err(YclientsError::BadFault)
     }
 
     /// Everything works again.
@@ -282,9 +269,6 @@ impl Service {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.shared
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

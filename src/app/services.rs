@@ -1,6 +1,5 @@
 //! `frontdesk sandbox`: the simulated services, and the server against them, in one process.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use frontdesk_sandbox::{Sandbox, SandboxConfig};
@@ -11,24 +10,11 @@ use super::{App, StartError, signals};
 use crate::cli::SandboxArgs;
 use crate::config::Config;
 
-/// Environment of the server under `frontdesk sandbox`: what the flags say, over what the caller set.
-pub(crate) fn sandbox_environment(args: &SandboxArgs, mut environment: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let mut preset = |name: &str, value: String| {
-        environment.entry(name.to_owned()).or_insert(value);
-    };
-    preset("FRONTDESK_DATA_DIR", "data/sandbox".to_owned());
-    preset("BASE_URL", args.server_url.clone());
-    if let Some(port) = args.server_url.rsplit(':').next().and_then(|port| port.trim_end_matches('/').parse::<u16>().ok()) {
-        preset("PORT", port.to_string());
-    }
-    preset("FRONTDESK_WHATSAPP_ENDPOINT", format!("ws://127.0.0.1:{}/ws/chat", args.whatsapp_port));
-    preset("FRONTDESK_YCLIENTS_API_URL", format!("http://127.0.0.1:{}/api/v1", args.yclients_port));
-    preset("FRONTDESK_YCLIENTS_MARKETPLACE_URL", format!("http://127.0.0.1:{}/marketplace", args.yclients_port));
-    environment
-}
+/// In the data folder, when nothing else is said.
+const WORLD_FILE: &str = "sandbox/world.json";
 
 /// Starts the services, then (unless told otherwise) the server, prints where to look, and runs until a signal.
-pub(crate) async fn run_sandbox(args: &SandboxArgs, config: Config, recorder: PrometheusHandle) -> Result<(), StartError> {
+pub(crate) async fn run_sandbox(args: &SandboxArgs, mut config: Config, recorder: PrometheusHandle) -> Result<(), StartError> {
     let grace = config.shutdown_grace;
     let sandbox = start_services(args, &config).await?;
     let result = if args.services_only {
@@ -36,6 +22,7 @@ pub(crate) async fn run_sandbox(args: &SandboxArgs, config: Config, recorder: Pr
         signals::first().await;
         Ok(())
     } else {
+        point_at(&mut config, &sandbox).map_err(|error| StartError::Sandbox(error.into()))?;
         let mut app = App::start(config, recorder).await?;
         print_addresses(&sandbox, Some(&app));
         let result = app.run_until_signal().await;
@@ -46,16 +33,28 @@ pub(crate) async fn run_sandbox(args: &SandboxArgs, config: Config, recorder: Pr
     result
 }
 
+/// The server in this process talks to the services of this process, wherever they listen.
+fn point_at(config: &mut Config, sandbox: &Sandbox) -> Result<(), url::ParseError> {
+    let services = sandbox.addresses();
+    config.whatsapp_endpoint = Some(services.whatsapp_ws.parse()?);
+    config.yclients.api_url = format!("{}/api/v1", services.yclients).parse()?;
+    config.yclients.marketplace_url = format!("{}/marketplace", services.yclients).parse()?;
+    Ok(())
+}
+
 async fn start_services(args: &SandboxArgs, config: &Config) -> Result<Sandbox, StartError> {
     let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let partner_token = config.yclients.partner_token.as_ref().map(|token| token.expose_secret().to_owned());
+    // Alone, the services have no folder of their own: whoever starts them for a script expects an empty world.
+    let beside_the_data = (!args.services_only).then(|| config.data_dir.join(WORLD_FILE));
     let settings = SandboxConfig {
-        whatsapp: loopback(args.whatsapp_port),
-        yclients: loopback(args.yclients_port),
-        control: loopback(args.control_port),
-        server_url: args.server_url.trim_end_matches('/').to_owned(),
+        whatsapp: loopback(config.sandbox.whatsapp_port),
+        yclients: loopback(config.sandbox.yclients_port),
+        control: loopback(config.sandbox.control_port),
+        server_url: config.sandbox.server_url.clone(),
         partner_token: partner_token.unwrap_or_default(),
         application_id: config.yclients.application_id.unwrap_or_default(),
+        world_file: config.sandbox.world_file.clone().or(beside_the_data),
         ..SandboxConfig::default()
     };
     let sandbox = Sandbox::start(settings).await.map_err(|error| StartError::Sandbox(error.into()))?;
@@ -76,6 +75,10 @@ fn print_addresses(sandbox: &Sandbox, app: Option<&App>) {
     }
     println!("  Simulated WhatsApp                   {}", services.whatsapp_ws);
     println!("  Simulated YClients                   {}", services.yclients);
+    if app.is_none() {
+        println!();
+        println!("  Now start the server against them:   frontdesk serve --config config/sandbox.toml");
+    }
     println!();
     println!("  Press Ctrl+C to stop.");
     println!();

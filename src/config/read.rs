@@ -19,9 +19,8 @@ const ALIASES: [(&str, &str); 7] = [
     ("FRONTDESK_DATA_DIR", "store.data_dir"),
 ];
 
-/// Names with our prefix that are no settings of the server: the command line's own, and those of the simulated services.
+/// Names with our prefix that are no settings: the command line's own, and a switch for tests.
 const FOREIGN: [&str; 2] = ["FRONTDESK_CONFIG", "FRONTDESK_STORE_UNSAFE_NO_SYNC"];
-const FOREIGN_PREFIX: &str = "FRONTDESK_SANDBOX_";
 
 /// Texts people leave in a copied file; they count as missing.
 const PLACEHOLDERS: [&str; 5] = ["changeme", "change-me", "your_token_here", "your-partner-token", "xxx"];
@@ -134,6 +133,10 @@ impl Reader {
         }
     }
 
+    pub(super) fn port(&mut self, key: &str) -> u16 {
+        u16::try_from(self.integer(key, 0, u16::MAX.into())).expect("the limits are those of the type")
+    }
+
     pub(super) fn duration(&mut self, key: &str) -> Duration {
         let text = self.text(key);
         match humantime::parse_duration(&text) {
@@ -190,7 +193,7 @@ impl Reader {
 }
 
 fn is_foreign(name: &str) -> bool {
-    FOREIGN.contains(&name) || name.starts_with(FOREIGN_PREFIX)
+    FOREIGN.contains(&name)
 }
 
 fn flatten(table: Table) -> BTreeMap<String, Value> {

@@ -108,7 +108,7 @@ pub enum SealKeyError {
         file: PathBuf,
     },
     /// There is a database but no key for it.
-    #[error("{file} is missing, and the database beside it can't be read without it; put it back or set FRONTDESK_SEAL_KEY")]
+    #[error("{file} is missing, and the database beside it can't be read without it; put it back or set FRONTDESK_STORE_SEAL_KEY")]
     MissingForDatabase {
         /// The file.
         file: PathBuf,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use rand::RngExt as _;
+use serde::{Deserialize, Serialize};
 use wacore_appstate::hash::{HashState, generate_patch_mac};
 use wacore_appstate::{encode_record, expand_app_state_keys};
 use waproto::buffa::{Message as _, MessageField};
@@ -20,6 +21,7 @@ pub(crate) const CRITICAL_BLOCK: &str = "critical_block";
 const MAX_PATCHES: usize = 128;
 
 /// The key with which an account's devices encrypt their settings.
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct AppStateKey {
     id: [u8; 6],
     data: [u8; 32],
@@ -27,7 +29,7 @@ pub(crate) struct AppStateKey {
 }
 
 /// One collection: a version and the patches that lead to it.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Collection {
     version: u64,
     patches: VecDeque<Vec<u8>>,

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
 use wacore_binary::Node;
 use wacore_libsignal::protocol::{IdentityKey, PreKeyBundle, PreKeyId, PublicKey, SignalProtocolError, SignedPreKeyId};
 use waproto::whatsapp::client_payload::DevicePairingRegistrationData;
@@ -15,7 +16,7 @@ const MAX_WAITING: usize = 1000;
 const MAX_ONE_TIME_KEYS: usize = 4096;
 
 /// The keys a device brought when it registered.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Registration {
     /// Noise static key; every login must come with the same.
     pub(crate) noise_key: [u8; 32],
@@ -25,7 +26,7 @@ pub(crate) struct Registration {
 }
 
 /// A signed key, public part.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct SignedKeyPart {
     pub(crate) id: u32,
     pub(crate) public: [u8; 32],
@@ -44,6 +45,14 @@ pub(crate) struct Companion {
     /// Whether the live link has asked for its stanzas.
     pub(crate) receiving: bool,
     waiting: VecDeque<(String, Node)>,
+}
+
+/// A linked device as it is written down: without its link and without what waits for it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct KeptCompanion {
+    registration: Registration,
+    device_identity: Vec<u8>,
+    one_time: VecDeque<(u32, [u8; 32])>,
 }
 
 impl Registration {
@@ -77,6 +86,15 @@ impl Registration {
 impl Companion {
     pub(crate) fn new(registration: Registration, device_identity: Vec<u8>) -> Self {
         Self { registration, device_identity, one_time: VecDeque::new(), link: None, receiving: false, waiting: VecDeque::new() }
+    }
+
+    pub(crate) fn kept(&self) -> KeptCompanion {
+        let (registration, device_identity) = (self.registration.clone(), self.device_identity.clone());
+        KeptCompanion { registration, device_identity, one_time: self.one_time.clone() }
+    }
+
+    pub(crate) fn revive(kept: KeptCompanion) -> Self {
+        Self { one_time: kept.one_time, ..Self::new(kept.registration, kept.device_identity) }
     }
 
     /// Adds uploaded one-time keys; a key id uploaded twice stays once.

@@ -1,11 +1,13 @@
 //! A simulated phone: the account, its keys, its linked devices and its message history.
 
+mod kept;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::MutexGuard;
 
 use rand::RngExt as _;
 use wacore_binary::{Jid, Node};
-use wacore_libsignal::protocol::{KeyPair, ProtocolAddress};
+use wacore_libsignal::protocol::{KeyPair, PrivateKey, ProtocolAddress};
 
 use super::adv::{self, Invitation};
 use super::appstate::{AppStateKey, CRITICAL_BLOCK, Collection};
@@ -14,6 +16,8 @@ use super::link::LinkRef;
 use super::lock::Lock;
 use super::signal::SignalPeer;
 use super::view::{LinkedDevice, PhoneError, PhoneMessage, PhoneView};
+
+pub(crate) use kept::KeptPhone;
 
 /// WhatsApp allows four linked devices per account.
 const MAX_COMPANIONS: usize = 4;
@@ -238,6 +242,12 @@ pub(crate) fn parse_number(text: &str) -> Result<String, PhoneError> {
     let digits = digits.strip_prefix('+').unwrap_or(digits);
     let valid = (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
     if valid { Ok(digits.to_owned()) } else { Err(PhoneError::InvalidNumber) }
+}
+
+/// The account behind a private key.
+fn account_of(private: &[u8; 32]) -> anyhow::Result<KeyPair> {
+    let private = PrivateKey::deserialize(private)?;
+    Ok(KeyPair::new(private.public_key()?, private))
 }
 
 /// A stable hidden id: 15 digits that don't show the number.

@@ -1,5 +1,7 @@
 //! The Signal state of one simulated phone: in memory, used synchronously under the phone's lock.
 
+mod kept;
+
 use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
@@ -7,10 +9,12 @@ use futures_util::FutureExt as _;
 use wacore_libsignal::protocol::error::Result;
 use wacore_libsignal::protocol::{
     CiphertextMessage, CiphertextMessageType, Direction, GenericSignedPreKey, IdentityChange, IdentityKey, IdentityKeyPair,
-    IdentityKeyStore, KeyPair, PreKeyBundle, PreKeyId, PreKeyRecord, PreKeySignalMessage, PreKeyStore, ProtocolAddress, SessionRecord,
+    IdentityKeyStore, KeyPair, PreKeyBundle, PreKeyId, PreKeyRecord, PreKeySignalMessage, PreKeyStore, PrivateKey, ProtocolAddress, SessionRecord,
     SessionStore, SignalMessage, SignalProtocolError, SignedPreKeyId, SignedPreKeyRecord, SignedPreKeyStore, Timestamp, UsePQRatchet,
     message_decrypt, message_encrypt, process_prekey_bundle,
 };
+
+pub(crate) use kept::KeptSignal;
 
 /// One-time keys handed out and not used yet; the oldest go first.
 const MAX_ONE_TIME_KEYS: usize = 512;
@@ -41,7 +45,10 @@ pub(crate) struct SignalPeer {
 
 impl SignalPeer {
     pub(crate) fn new(identity: &KeyPair, registration_id: u32) -> Self {
-        let key = KeyPair::generate(&mut rand::rng());
+        Self::with_signed_key(identity, registration_id, KeyPair::generate(&mut rand::rng()))
+    }
+
+    fn with_signed_key(identity: &KeyPair, registration_id: u32, key: KeyPair) -> Self {
         let signature = identity.calculate_signature(&key.public_key.serialize(), &mut rand::rng()).expect("a fresh private key signs");
         let record = SignedPreKeyRecord::new(SIGNED_KEY_ID.into(), Timestamp::from_epoch_millis(0), &key, &signature);
         let identity = IdentityKeyPair::new(IdentityKey::new(identity.public_key), identity.private_key.clone());
@@ -51,6 +58,7 @@ impl SignalPeer {
             one_time: OneTimeKeys::default(),
             signed: SignedKeys {
                 record,
+                private: key.private_key,
                 public: SignedKey { id: SIGNED_KEY_ID, public: raw_key(key.public_key.public_key_bytes()), signature: signature.to_vec() },
             },
         }
@@ -150,6 +158,7 @@ struct OneTimeKeys {
 
 struct SignedKeys {
     record: SignedPreKeyRecord,
+    private: PrivateKey,
     public: SignedKey,
 }
 

@@ -1,6 +1,6 @@
 //! What callers of the service see: phones, messages, counters, errors.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A phone with an account, and the devices linked to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,7 +21,7 @@ pub struct LinkedDevice {
 }
 
 /// Whether a message reached the phone or left it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// The phone received and decrypted it.
@@ -31,7 +31,7 @@ pub enum Direction {
 }
 
 /// A text in the history of a phone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhoneMessage {
     /// The message id on the wire.
     pub id: String,

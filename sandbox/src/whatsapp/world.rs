@@ -16,7 +16,7 @@ use super::link::LinkRef;
 use super::lock::Lock;
 use super::media::MediaStore;
 use super::noise::ServerIdentity;
-use super::phone::Phone;
+use super::phone::{KeptPhone, Phone};
 use super::view::{PhoneError, WhatsappStats};
 
 /// Phones the world has room for.
@@ -53,6 +53,14 @@ pub(crate) struct World {
 struct Directory {
     by_number: HashMap<String, Arc<Phone>>,
     by_lid: HashMap<String, Arc<Phone>>,
+}
+
+impl Directory {
+    fn add(&mut self, phone: Phone) {
+        let phone = Arc::new(phone);
+        self.by_lid.insert(phone.lid.clone(), phone.clone());
+        self.by_number.insert(phone.number.clone(), phone);
+    }
 }
 
 /// Monotonic counters for [`WhatsappStats`].
@@ -117,9 +125,21 @@ impl World {
         if directory.by_number.len() >= MAX_PHONES {
             return Err(PhoneError::TooManyPhones);
         }
-        let phone = Arc::new(Phone::new(number.clone()));
-        directory.by_lid.insert(phone.lid.clone(), phone.clone());
-        directory.by_number.insert(number, phone);
+        directory.add(Phone::new(number));
+        Ok(())
+    }
+
+    /// Describes all phones.
+    pub(crate) fn keep(&self) -> anyhow::Result<Vec<KeptPhone>> {
+        self.phones().iter().map(|phone| phone.keep()).collect()
+    }
+
+    /// Puts phones of an earlier run in place. Before any link.
+    pub(crate) fn revive(&self, phones: Vec<KeptPhone>) -> anyhow::Result<()> {
+        let mut directory = self.directory.write().expect("no holder panics");
+        for kept in phones.into_iter().take(MAX_PHONES) {
+            directory.add(Phone::revive(kept)?);
+        }
         Ok(())
     }
 

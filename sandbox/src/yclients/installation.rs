@@ -9,14 +9,14 @@
 use std::collections::VecDeque;
 
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Longer histories are cut at the old end.
 const MAX_HISTORY: usize = 100;
 
 /// States, spelled as YClients spells them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Never connected, disconnected, or the hour of `pending` ran out.
@@ -31,7 +31,7 @@ pub enum Status {
 }
 
 /// Who caused a change; the words of the status call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The owner, in YClients.
@@ -52,7 +52,7 @@ pub enum Refusal {
 }
 
 /// What the partner tells in its callback.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registration {
     /// Fingerprint of the key YClients would present; never the key itself.
     pub api_key: Option<String>,
@@ -63,7 +63,7 @@ pub struct Registration {
 }
 
 /// A payment the partner reported.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Payment {
     /// Our number for it.
     pub id: u64,
@@ -82,7 +82,7 @@ pub struct Payment {
 }
 
 /// The application in one salon.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Installation {
     status: Status,
     since: Option<DateTime<Utc>>,
@@ -94,9 +94,7 @@ pub struct Installation {
 impl Installation {
     /// The state at `now`: an old `pending` has become `uninstalled`.
     pub fn settle(&mut self, now: DateTime<Utc>, pending_ttl: TimeDelta) -> Status {
-        if self.status == Status::Pending
-            && self.since.is_some_and(|since| now - since >= pending_ttl)
-        {
+        if self.status == Status::Pending && self.since.is_some_and(|since| now - since >= pending_ttl) {
             self.enter(Status::Uninstalled, now, Source::Marketplace);
         }
         self.status
@@ -112,11 +110,7 @@ impl Installation {
     }
 
     /// The partner's activation callback.
-    pub fn activate(
-        &mut self,
-        registration: Registration,
-        now: DateTime<Utc>,
-    ) -> Result<(), Refusal> {
+    pub fn activate(&mut self, registration: Registration, now: DateTime<Utc>) -> Result<(), Refusal> {
         match self.status {
             Status::Pending => {
                 self.registration = registration;
@@ -168,9 +162,7 @@ impl Installation {
         let logs: Vec<Value> = self
             .history
             .iter()
-            .map(|(at, from, to, source)| {
-                json!({"changed_at": moscow(*at), "status_from": from, "status_to": to, "source": source})
-            })
+            .map(|(at, from, to, source)| json!({"changed_at": moscow(*at), "status_from": from, "status_to": to, "source": source}))
             .collect();
         let created_at = self.since.map(moscow);
         json!({
@@ -180,13 +172,7 @@ impl Installation {
         })
     }
 
-    fn leave_for(
-        &mut self,
-        to: Status,
-        from: &[Status],
-        now: DateTime<Utc>,
-        source: Source,
-    ) -> bool {
+    fn leave_for(&mut self, to: Status, from: &[Status], now: DateTime<Utc>, source: Source) -> bool {
         let leaves = from.contains(&self.status);
         if leaves {
             self.enter(to, now, source);
@@ -209,9 +195,7 @@ impl Installation {
 /// `YYYY-MM-DD HH:MM:SS` without a zone, Moscow time: how the marketplace writes instants.
 pub fn moscow(at: DateTime<Utc>) -> String {
     let zone = FixedOffset::east_opt(3 * 3600).expect("three hours are a valid offset");
-    at.with_timezone(&zone)
-        .format("%Y-%m-%d %H:%M:%S")
-        .to_string()
+    at.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 #[cfg(test)]
@@ -232,31 +216,18 @@ mod tests {
         app.connect(at(59));
         assert_eq!(app.settle(at(118), HOUR), Status::Pending);
         assert_eq!(app.settle(at(119), HOUR), Status::Uninstalled);
-        assert_eq!(
-            app.activate(Registration::default(), at(119)),
-            Err(Refusal::NotPending)
-        );
+        assert_eq!(app.activate(Registration::default(), at(119)), Err(Refusal::NotPending));
     }
 
     #[test]
     fn a_second_activation_is_refused_until_it_is_uninstalled_and_connected_again() {
         let mut app = Installation::default();
-        assert_eq!(
-            app.activate(Registration::default(), at(0)),
-            Err(Refusal::NotPending)
-        );
+        assert_eq!(app.activate(Registration::default(), at(0)), Err(Refusal::NotPending));
         app.connect(at(0));
         assert_eq!(app.activate(Registration::default(), at(1)), Ok(()));
-        assert_eq!(
-            app.activate(Registration::default(), at(2)),
-            Err(Refusal::AlreadyInstalled)
-        );
+        assert_eq!(app.activate(Registration::default(), at(2)), Err(Refusal::AlreadyInstalled));
         app.connect(at(3));
-        assert_eq!(
-            app.settle(at(3), HOUR),
-            Status::Active,
-            "connecting again breaks nothing"
-        );
+        assert_eq!(app.settle(at(3), HOUR), Status::Active, "connecting again breaks nothing");
         assert!(app.uninstall(at(4), Source::Marketplace));
         assert!(!app.uninstall(at(5), Source::Marketplace));
         app.connect(at(6));
@@ -272,16 +243,10 @@ mod tests {
         assert!(app.freeze(at(2)));
         app.connect(at(3));
         assert_eq!(app.settle(at(3), HOUR), Status::Freezed);
-        assert_eq!(
-            app.activate(Registration::default(), at(3)),
-            Err(Refusal::AlreadyInstalled)
-        );
+        assert_eq!(app.activate(Registration::default(), at(3)), Err(Refusal::AlreadyInstalled));
         assert!(app.unfreeze(at(4), Source::PartnerApi));
         assert_eq!(app.describe()["connection_status"]["status"], "active");
         assert_eq!(app.describe()["logs"].as_array().unwrap().len(), 4);
-        assert_eq!(
-            app.describe()["connection_status"]["created_at"],
-            "1970-01-01 03:04:00"
-        );
+        assert_eq!(app.describe()["connection_status"]["created_at"], "1970-01-01 03:04:00");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{TimeDelta, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -32,7 +32,7 @@ pub struct NewSalon {
 }
 
 /// One salon.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Salon {
     /// YClients' number.
     pub id: u64,
@@ -50,13 +50,7 @@ impl Salon {
     /// A salon nobody connected yet.
     pub fn new(id: u64, title: String, timezone: String) -> Self {
         let phone = format!("7495{:07}", id % 10_000_000);
-        Self {
-            id,
-            title,
-            timezone,
-            phone,
-            installation: Installation::default(),
-        }
+        Self { id, title, timezone, phone, installation: Installation::default() }
     }
 
     /// The owner's user number.
@@ -113,6 +107,13 @@ impl Salon {
     }
 }
 
+/// The salons between two runs.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Kept {
+    salons: Vec<Salon>,
+    next_payment: u64,
+}
+
 /// All salons.
 #[derive(Debug)]
 pub struct World {
@@ -125,12 +126,18 @@ pub struct World {
 impl World {
     /// An empty world in which `pending` lasts `pending_ttl`.
     pub fn new(pending_ttl: TimeDelta) -> Self {
-        Self {
-            salons: BTreeMap::new(),
-            next_salon: FIRST_SALON_ID,
-            next_payment: 1,
-            pending_ttl,
-        }
+        Self { salons: BTreeMap::new(), next_salon: FIRST_SALON_ID, next_payment: 1, pending_ttl }
+    }
+
+    /// Describes all salons for a later run.
+    pub fn keep(&self) -> Kept {
+        Kept { salons: self.salons.values().cloned().collect(), next_payment: self.next_payment }
+    }
+
+    /// Puts the salons of an earlier run in place.
+    pub fn revive(&mut self, kept: Kept) {
+        self.salons = kept.salons.into_iter().take(MAX_SALONS).map(|salon| (salon.id, salon)).collect();
+        self.next_payment = kept.next_payment.max(1);
     }
 
     /// Adds a salon, or renames the one with that number.
@@ -140,22 +147,14 @@ impl World {
             Some(id) => id,
             None => self.free_id(),
         };
-        let too_long =
-            |text: &Option<String>, limit| text.as_ref().is_some_and(|text| text.len() > limit);
+        let too_long = |text: &Option<String>, limit| text.as_ref().is_some_and(|text| text.len() > limit);
         if too_long(&wish.title, MAX_TITLE) || too_long(&wish.timezone, 100) {
-            return Err(YclientsError::BadSalon(
-                "title or timezone is too long".into(),
-            ));
+            return Err(YclientsError::BadSalon("title or timezone is too long".into()));
         }
         if !self.salons.contains_key(&id) && self.salons.len() >= MAX_SALONS {
-            return Err(YclientsError::BadSalon(format!(
-                "no more than {MAX_SALONS} salons"
-            )));
+            return Err(YclientsError::BadSalon(format!("no more than {MAX_SALONS} salons")));
         }
-        let salon = self
-            .salons
-            .entry(id)
-            .or_insert_with(|| Salon::new(id, format!("Салон {id}"), "Europe/Moscow".into()));
+        let salon = self.salons.entry(id).or_insert_with(|| Salon::new(id, format!("Салон {id}"), "Europe/Moscow".into()));
         if let Some(title) = wish.title {
             salon.title = title;
         }
@@ -201,9 +200,7 @@ pub fn number_or_text<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Opti
     let value = Option::<Value>::deserialize(input)?;
     match value {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => as_number(&value)
-            .map(Some)
-            .ok_or_else(|| serde::de::Error::custom("a whole number is needed")),
+        Some(value) => as_number(&value).map(Some).ok_or_else(|| serde::de::Error::custom("a whole number is needed")),
     }
 }
 
@@ -217,10 +214,7 @@ mod tests {
     use super::*;
 
     fn named(id: Option<u64>) -> NewSalon {
-        NewSalon {
-            salon_id: id,
-            ..NewSalon::default()
-        }
+        NewSalon { salon_id: id, ..NewSalon::default() }
     }
 
     #[test]
@@ -239,11 +233,7 @@ mod tests {
         let mut world = World::new(TimeDelta::hours(1));
         world.add(named(Some(7))).unwrap();
         world.salon(7).unwrap().0.installation.connect(Utc::now());
-        let wish = NewSalon {
-            salon_id: Some(7),
-            title: Some("Новое имя".into()),
-            timezone: None,
-        };
+        let wish = NewSalon { salon_id: Some(7), title: Some("Новое имя".into()), timezone: None };
         assert_eq!(world.add(wish).unwrap().title, "Новое имя");
         assert_eq!(world.salon(7).unwrap().1, Status::Pending);
     }

@@ -62,8 +62,19 @@ impl Backend {
     /// that the next link reads, or bring back what was erased.
     pub(super) async fn retire(&self) {
         let last = self.turn.acquire().await;
-        self.turn.close();
+        self.refuse();
         drop(last);
+    }
+
+    /// Refuses all writes from now on, for a link that nobody waits for any more: what it knows may be erased at any moment. Only a write that
+    /// is under way still lands.
+    pub(super) fn refuse(&self) {
+        self.turn.close();
+    }
+
+    /// Are writes refused?
+    pub(super) fn refuses(&self) -> bool {
+        self.turn.is_closed()
     }
 
     /// One value, put together from its parts.

@@ -79,9 +79,10 @@ impl Held {
         outcome
     }
 
-    /// Closes everything and returns when it is closed. Goes on when the caller is dropped meanwhile.
+    /// Closes everything and returns when it is closed. Goes on when the caller is dropped meanwhile, but writes nothing more then.
     pub(super) async fn let_go(mut self) {
         if let Some(parts) = self.parts.take() {
+            let _deserted = Deserted(Arc::clone(&parts.backend));
             // A panic in there is reported by tokio and has dropped what it held.
             let _ = self.closing.spawn(parts.let_go().in_current_span()).await;
         }
@@ -99,6 +100,7 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         let Some(parts) = self.parts.take() else { return };
+        parts.backend.refuse();
         if let Some(client) = &parts.client {
             client.signal_shutdown_sync();
         }
@@ -107,6 +109,16 @@ impl Drop for Held {
         } else {
             parts.line.cut();
         }
+    }
+}
+
+/// Whoever waits for the end of a link may erase its credentials after it, or when it gives up waiting. So a link that nobody waits for must not
+/// write: it would bring them back.
+struct Deserted(Arc<Backend>);
+
+impl Drop for Deserted {
+    fn drop(&mut self) {
+        self.0.refuse();
     }
 }
 
@@ -121,6 +133,7 @@ impl Parts {
             let _ = timeout(HANG_UP_LIMIT, Line::hang_up(connection)).await;
         }
         if timeout(STEP_LIMIT, self.backend.retire()).await.is_err() {
+            self.backend.refuse();
             tracing::error!("a write of the closed link hangs in the store");
         }
         self.line.cut();
@@ -143,7 +156,8 @@ impl Parts {
         }
         // The library's own save can be a step behind: it marks the device as saved before the write.
         let device = client.persistence_manager().get_device_snapshot();
-        if !matches!(timeout(STEP_LIMIT, self.backend.save(&device)).await, Ok(Ok(()))) {
+        let saved = matches!(timeout(STEP_LIMIT, self.backend.save(&device)).await, Ok(Ok(())));
+        if !saved && !self.backend.refuses() {
             tracing::error!("the last state of the link's device could not be stored");
         }
     }

@@ -173,3 +173,30 @@ async fn companies_pair_and_come_back_side_by_side() {
     assert_eq!((rig.service.stats().replaced, rig.service.stats().refused), (0, 0));
     rig.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_nobody_waits_for_does_not_bring_back_what_was_erased() {
+    let rig = Rig::paired().await;
+    let link = rig.online().await;
+    link.run.abort();
+    assert!(link.run.await.is_err(), "the link is cut off");
+    rig.erase().await;
+    rig.closed().await;
+    assert_eq!(rig.credentials().await, None);
+    assert!(rig.is_forgotten(), "the closing link has written into the erased vault");
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_cut_off_while_it_closes_does_not_bring_back_what_was_erased() {
+    let rig = Rig::paired().await;
+    let link = rig.online().await;
+    link.wish(LinkCommand::Close).await;
+    rig.until("the link closes", |stats| stats.sockets == 0).await;
+    link.run.abort();
+    let _ = link.run.await; // it may have ended by itself
+    rig.erase().await;
+    rig.closed().await;
+    assert!(rig.is_forgotten(), "the closing link has written into the erased vault");
+    rig.finish().await;
+}

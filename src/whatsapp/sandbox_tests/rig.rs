@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use frontdesk_actors::ids::{CompanyId, Generation, OwnIdentity, SalonId};
-use frontdesk_actors::ports::{Connector, LinkCommand, LinkEnd, LinkFact, LinkReports, LinkRequest};
+use frontdesk_actors::ports::{Connector, LinkCommand, LinkEnd, LinkFact, LinkReports, LinkRequest, Vault as _};
 use frontdesk_actors::testing::MemoryRecords;
 use frontdesk_sandbox::whatsapp::{FaultTarget, Service, WhatsappFault, WhatsappStats};
 use tokio::sync::mpsc;
@@ -87,6 +87,20 @@ impl Rig {
         self.connector.credentials(id(COMPANY)).await.unwrap()
     }
 
+    /// What an uninstall does to the credentials.
+    pub(super) async fn erase(&self) {
+        self.records.erase(id(COMPANY)).await.unwrap();
+    }
+
+    pub(super) fn is_forgotten(&self) -> bool {
+        !self.records.has_vault(id(COMPANY))
+    }
+
+    /// Waits until every link has closed what it held.
+    pub(super) async fn closed(&self) {
+        timeout(PATIENCE, self.connector.closed()).await.expect("every link is closed");
+    }
+
     pub(super) fn fault(&self, fault: WhatsappFault) {
         self.service.set_fault(FaultTarget::All, fault).unwrap();
     }
@@ -107,7 +121,7 @@ impl Rig {
 
     /// No test leaves a connection or a closing task behind.
     pub(super) async fn finish(self) {
-        timeout(PATIENCE, self.connector.closed()).await.expect("every link is closed");
+        self.closed().await;
         self.until("all sockets are closed", |stats| stats.sockets == 0).await;
         self.service.shutdown().await;
     }

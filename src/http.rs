@@ -168,7 +168,7 @@ pub fn router(state: HttpState, engine: Router) -> Router {
 fn surround(routes: Router<HttpState>, state: HttpState) -> Router {
     routes
         .method_not_allowed_fallback(async || error::ApiError::unknown_method())
-        .fallback(async || error::ApiError::unknown_path())
+        .fallback(pages::unknown)
         .layer(from_fn_with_state(layers::SecurityHeaders::new(&state.settings), layers::security_headers))
         .layer(layers::cors(&state.settings))
         .layer(from_fn_with_state(state.clone(), layers::observe))

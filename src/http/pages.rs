@@ -1,14 +1,16 @@
 //! The landing page, embedded assets and the small files browsers ask for.
 
+use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
 use super::HttpState;
-use super::error::ApiError;
+use super::error::{ApiError, PageFailure};
 use super::extract::{Query, Visitor};
-use crate::web;
+use super::layers::RequestId;
+use crate::web::{self, PageError};
 
 /// `GET /` and `/marketplace/`.
 pub async fn landing(State(state): State<HttpState>, visitor: Visitor, query: Query) -> Response {
@@ -55,6 +57,16 @@ pub async fn asset(
 fn is_plain(path: &str) -> bool {
     let letters = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'/');
     path.bytes().all(letters) && !path.split('/').any(|part| part.is_empty() || part.starts_with('.'))
+}
+
+/// An address that nothing serves: a page for a person's browser, the envelope for a program.
+pub async fn unknown(visitor: Visitor, id: Option<Extension<RequestId>>, headers: HeaderMap) -> Response {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !accepted.contains("text/html") {
+        return ApiError::unknown_path().into_response();
+    }
+    let id = id.map(|Extension(id)| id.0).unwrap_or_default();
+    PageFailure::from(PageError::NotFound).render(visitor.language, &id)
 }
 
 /// `GET /favicon.ico`: pages name their own icon.

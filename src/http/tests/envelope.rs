@@ -33,6 +33,18 @@ async fn unknown_paths_and_methods_have_the_envelope() {
 }
 
 #[tokio::test]
+async fn a_browser_gets_a_page_for_an_unknown_path() {
+    let desk = Desk::open().await;
+    let mut wish = request(Method::GET, "/nothing", Body::empty());
+    wish.headers_mut().insert(header::ACCEPT, "text/html,application/xhtml+xml".parse().unwrap());
+    wish.headers_mut().insert(header::ACCEPT_LANGUAGE, "en".parse().unwrap());
+    let answer = desk.send(wish).await;
+    assert_eq!(answer.status, 404);
+    assert!(answer.header(header::CONTENT_TYPE).starts_with("text/html"));
+    assert!(answer.text.contains("There is no such page") && answer.text.contains(answer.header("x-request-id")));
+}
+
+#[tokio::test]
 async fn bad_bodies_have_the_envelope() {
     let desk = Desk::open().await;
     let path = "/marketplace/activate";

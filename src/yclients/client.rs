@@ -48,7 +48,8 @@ enum SendError {
 
 impl Client {
     pub(super) fn new(settings: &YclientsSettings) -> Result<Self, BuildError> {
-        crate::app::install_crypto_provider();
+        // Done by the app already, but not where this room is used alone.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(settings.connect_timeout)

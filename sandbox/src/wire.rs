@@ -39,11 +39,7 @@ pub enum WireError {
 
 /// Refuses any listen address that others could reach.
 pub fn require_loopback(address: SocketAddr) -> Result<(), WireError> {
-    if address.ip().is_loopback() {
-        Ok(())
-    } else {
-        Err(WireError::NotLoopback(address))
-    }
+    if address.ip().is_loopback() { Ok(()) } else { Err(WireError::NotLoopback(address)) }
 }
 
 /// Parses a URL and refuses every host outside loopback: a simulation never talks to the world.
@@ -51,18 +47,13 @@ pub fn loopback_url(text: &str) -> Result<reqwest::Url, WireError> {
     let bad = || WireError::BadUrl(text.chars().take(200).collect());
     let url = reqwest::Url::parse(text).map_err(|_| bad())?;
     let host = url.host_str().unwrap_or_default();
-    if matches!(url.scheme(), "http" | "https") && is_loopback_host(host) {
-        Ok(url)
-    } else {
-        Err(bad())
-    }
+    if matches!(url.scheme(), "http" | "https") && is_loopback_host(host) { Ok(url) } else { Err(bad()) }
 }
 
 /// Tells whether a host name or literal means this machine.
 pub fn is_loopback_host(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// The HTTP client of the simulated parties: no proxy, no redirects, never waits longer than `timeout`.
@@ -88,13 +79,8 @@ impl CuttableListener {
     /// Binds a loopback address.
     pub async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
         require_loopback(address)?;
-        let inner = TcpListener::bind(address)
-            .await
-            .map_err(|error| anyhow::anyhow!("can't listen on {address}: {error}"))?;
-        Ok(Self {
-            inner,
-            permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-        })
+        let inner = TcpListener::bind(address).await.map_err(|error| anyhow::anyhow!("can't listen on {address}: {error}"))?;
+        Ok(Self { inner, permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)) })
     }
 
     /// The address really bound.
@@ -108,30 +94,14 @@ impl Listener for CuttableListener {
     type Addr = Peer;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let permit = Arc::clone(&self.permits)
-            .acquire_owned()
-            .await
-            .expect("the semaphore is never closed");
+        let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
         let (inner, address) = Listener::accept(&mut self.inner).await;
-        let peer = Peer {
-            address,
-            cut: Arc::new(AtomicBool::new(false)),
-        };
-        (
-            CuttableStream {
-                inner,
-                cut: Arc::clone(&peer.cut),
-                _permit: permit,
-            },
-            peer,
-        )
+        let peer = Peer { address, cut: Arc::new(AtomicBool::new(false)) };
+        (CuttableStream { inner, cut: Arc::clone(&peer.cut), _permit: permit }, peer)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        Ok(Peer {
-            address: self.inner.local_addr()?,
-            cut: Arc::new(AtomicBool::new(false)),
-        })
+        Ok(Peer { address: self.inner.local_addr()?, cut: Arc::new(AtomicBool::new(false)) })
     }
 }
 
@@ -165,31 +135,19 @@ pub struct CuttableStream {
 
 impl CuttableStream {
     fn check(&self) -> io::Result<()> {
-        if self.cut.load(Ordering::Acquire) {
-            Err(io::ErrorKind::ConnectionReset.into())
-        } else {
-            Ok(())
-        }
+        if self.cut.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 }
 
 impl AsyncRead for CuttableStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.check()?;
         Pin::new(&mut self.inner).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for CuttableStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.check()?;
         Pin::new(&mut self.inner).poll_write(cx, buf)
     }
@@ -210,22 +168,10 @@ mod tests {
 
     #[test]
     fn only_loopback_hosts_are_accepted() {
-        for good in [
-            "http://127.0.0.1:3000",
-            "http://localhost:3000/x",
-            "http://[::1]:1",
-            "https://127.8.8.8",
-        ] {
+        for good in ["http://127.0.0.1:3000", "http://localhost:3000/x", "http://[::1]:1", "https://127.8.8.8"] {
             assert!(loopback_url(good).is_ok(), "{good}");
         }
-        for bad in [
-            "http://example.com",
-            "http://10.0.0.1",
-            "ftp://127.0.0.1",
-            "127.0.0.1:3000",
-            "",
-            "http://0.0.0.0",
-        ] {
+        for bad in ["http://example.com", "http://10.0.0.1", "ftp://127.0.0.1", "127.0.0.1:3000", "", "http://0.0.0.0"] {
             assert!(loopback_url(bad).is_err(), "{bad}");
         }
         assert!(require_loopback(SocketAddr::from(([0, 0, 0, 0], 1))).is_err());

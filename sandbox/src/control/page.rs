@@ -18,18 +18,12 @@ pub async fn index() -> Response {
 
 /// Its script.
 pub async fn script() -> Response {
-    asset(
-        "text/javascript; charset=utf-8",
-        include_str!("page/page.js"),
-    )
+    asset("text/javascript; charset=utf-8", include_str!("page/page.js"))
 }
 
 /// Its words.
 pub async fn texts() -> Response {
-    asset(
-        "text/javascript; charset=utf-8",
-        include_str!("page/texts.js"),
-    )
+    asset("text/javascript; charset=utf-8", include_str!("page/texts.js"))
 }
 
 /// Its style sheet.
@@ -38,15 +32,9 @@ pub async fn style() -> Response {
 }
 
 /// *Connect* of the page: presses the button at YClients and sends the browser along the signed redirect.
-pub async fn open(
-    State(world): State<World>,
-    Path(id): Path<String>,
-) -> Result<Response, ControlError> {
+pub async fn open(State(world): State<World>, Path(id): Path<String>) -> Result<Response, ControlError> {
     let redirect = world.yclients.connect(salon_id(&id)?)?;
-    let headers = [
-        (header::LOCATION, redirect.as_str()),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
+    let headers = [(header::LOCATION, redirect.as_str()), (header::CACHE_CONTROL, "no-store")];
     Ok((StatusCode::FOUND, headers).into_response())
 }
 

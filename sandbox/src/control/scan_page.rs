@@ -29,20 +29,10 @@ const ASK_AGAIN: Duration = Duration::from_millis(400);
 const QR_PATH: &str = "/marketplace/api/qr";
 
 /// `POST /control/phones/{number}/scan-page {salon_id}`. The phone is created when it doesn't exist.
-pub async fn scan(
-    State(world): State<World>,
-    Path(number): Path<String>,
-    Input(body): Input<ScanPage>,
-) -> Answer {
+pub async fn scan(State(world): State<World>, Path(number): Path<String>, Input(body): Input<ScanPage>) -> Answer {
     let number = digits(&number);
-    let salon = as_number(&body.salon_id)
-        .ok_or_else(|| ControlError::bad_request("salon_id must be a whole number"))?;
-    if !world
-        .whatsapp
-        .phones()
-        .iter()
-        .any(|phone| phone.number == number)
-    {
+    let salon = as_number(&body.salon_id).ok_or_else(|| ControlError::bad_request("salon_id must be a whole number"))?;
+    if !world.whatsapp.phones().iter().any(|phone| phone.number == number) {
         world.whatsapp.add_phone(&number)?;
     }
     let token = token(&world, salon).await?;
@@ -63,33 +53,13 @@ pub struct ScanPage {
 /// Follows the redirect of an owner who pressed *Connect* before; the answer's `Location` carries the token.
 async fn token(world: &World, salon: u64) -> Result<String, ControlError> {
     let url = world.yclients.redirect_again(salon)?;
-    let answer = world
-        .client
-        .get(url)
-        .header(header::ACCEPT, "text/html")
-        .send()
-        .await
-        .map_err(|error| unreachable(world, &error))?;
+    let answer = world.client.get(url).header(header::ACCEPT, "text/html").send().await.map_err(|error| unreachable(world, &error))?;
     let status = answer.status();
-    let location = answer
-        .headers()
-        .get(header::LOCATION)
-        .and_then(|value| value.to_str().ok());
-    let base =
-        wire::loopback_url(&world.yclients.server_url()).map_err(ControlError::bad_request)?;
-    let target = location
-        .filter(|_| status.is_redirection())
-        .and_then(|location| base.join(location).ok());
-    let token = target.and_then(|url| {
-        url.query_pairs()
-            .find(|(name, _)| name == "token")
-            .map(|(_, token)| token.into_owned())
-    });
-    token.ok_or_else(|| {
-        ControlError::conflict(format!(
-            "the server did not open the onboarding page: it answered {status}"
-        ))
-    })
+    let location = answer.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+    let base = wire::loopback_url(&world.yclients.server_url()).map_err(ControlError::bad_request)?;
+    let target = location.filter(|_| status.is_redirection()).and_then(|location| base.join(location).ok());
+    let token = target.and_then(|url| url.query_pairs().find(|(name, _)| name == "token").map(|(_, token)| token.into_owned()));
+    token.ok_or_else(|| ControlError::conflict(format!("the server did not open the onboarding page: it answered {status}")))
 }
 
 /// Asks for the code until there is one.
@@ -99,29 +69,19 @@ async fn code(world: &World, token: &str) -> Result<String, ControlError> {
     let give_up = Instant::now() + CODE_PATIENCE;
     loop {
         let request = world.client.post(&url).bearer_auth(token).json(&json!({}));
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| unreachable(world, &error))?;
+        let answer = request.send().await.map_err(|error| unreachable(world, &error))?;
         let status = answer.status();
         let body: Value = answer.json().await.unwrap_or_default();
         match (status, body["qr"].as_str()) {
             (status, Some(qr)) if status.is_success() => return Ok(qr.to_owned()),
-            (StatusCode::SERVICE_UNAVAILABLE, _) if Instant::now() < give_up => {
-                sleep(ASK_AGAIN).await
-            }
+            (StatusCode::SERVICE_UNAVAILABLE, _) if Instant::now() < give_up => sleep(ASK_AGAIN).await,
             (StatusCode::SERVICE_UNAVAILABLE, _) => {
                 let waited = CODE_PATIENCE.as_secs();
-                return Err(ControlError::conflict(format!(
-                    "the server had no QR code within {waited} s"
-                )));
+                return Err(ControlError::conflict(format!("the server had no QR code within {waited} s")));
             }
             _ => {
                 let said = body["error"].as_str().unwrap_or("no explanation");
-                return Err(ControlError::conflict(format!(
-                    "the server gave no QR code: {} {said}",
-                    status.as_u16()
-                )));
+                return Err(ControlError::conflict(format!("the server gave no QR code: {} {said}", status.as_u16())));
             }
         }
     }
@@ -129,10 +89,6 @@ async fn code(world: &World, token: &str) -> Result<String, ControlError> {
 
 fn unreachable(world: &World, error: &reqwest::Error) -> ControlError {
     let server = world.yclients.server_url();
-    let what = if error.is_timeout() {
-        "did not answer in time"
-    } else {
-        "can't be reached"
-    };
+    let what = if error.is_timeout() { "did not answer in time" } else { "can't be reached" };
     ControlError::conflict(format!("the server at {server} {what}; is it running?"))
 }

@@ -32,10 +32,7 @@ pub struct Terms {
 pub fn answer(state: &mut State, terms: &Terms, route: &Route, asked: &Asked) -> Answer {
     let world = &mut state.world;
     match route {
-        Route::Status { app, .. }
-        | Route::Uninstall { app, .. }
-        | Route::Salons { app }
-        | Route::Tariffs { app }
+        Route::Status { app, .. } | Route::Uninstall { app, .. } | Route::Salons { app } | Route::Tariffs { app }
             if *app != terms.application_id =>
         {
             Answer::failure(StatusCode::FORBIDDEN, "Нет доступа к приложению")
@@ -70,10 +67,7 @@ pub fn salon_of(terms: &Terms, body: &Value) -> Result<u64, Answer> {
     };
     match body["application_id"].as_u64() {
         None => Err(Answer::invalid(json!({"application_id": [required]}))),
-        Some(app) if app != terms.application_id => Err(Answer::failure(
-            StatusCode::FORBIDDEN,
-            "Нет доступа к приложению",
-        )),
+        Some(app) if app != terms.application_id => Err(Answer::failure(StatusCode::FORBIDDEN, "Нет доступа к приложению")),
         Some(_) => Ok(salon),
     }
 }
@@ -97,9 +91,7 @@ fn callback(world: &mut World, terms: &Terms, asked: &Asked, browser: bool) -> A
     match salon.installation.activate(registration, Utc::now()) {
         Ok(()) if browser => Answer::moved(terms.installed_page.clone()),
         Ok(()) => Answer::success(StatusCode::CREATED, Value::Null, json!([])),
-        Err(refusal @ (Refusal::AlreadyInstalled | Refusal::NotPending)) => {
-            Answer::failure(StatusCode::FORBIDDEN, &refusal.to_string())
-        }
+        Err(refusal @ (Refusal::AlreadyInstalled | Refusal::NotPending)) => Answer::failure(StatusCode::FORBIDDEN, &refusal.to_string()),
     }
 }
 
@@ -114,25 +106,16 @@ fn registration(body: &Value) -> Result<Registration, Answer> {
     let Some(webhook_urls) = texts(&body["webhook_urls"], MAX_WEBHOOK_URLS) else {
         return refuse("webhook_urls", "Нужен массив из не более чем 10 адресов");
     };
-    if !webhook_urls.iter().all(|url| {
-        reqwest::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
-    }) {
+    if !webhook_urls.iter().all(|url| reqwest::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))) {
         return refuse("webhook_urls", "Неверный адрес");
     }
     let Some(channels) = texts(&body["channels"], 2) else {
         return refuse("channels", "Нужен массив");
     };
-    if !channels
-        .iter()
-        .all(|channel| matches!(channel.as_str(), "sms" | "whatsapp"))
-    {
+    if !channels.iter().all(|channel| matches!(channel.as_str(), "sms" | "whatsapp")) {
         return refuse("channels", "Неизвестный канал");
     }
-    Ok(Registration {
-        api_key,
-        webhook_urls,
-        channels,
-    })
+    Ok(Registration { api_key, webhook_urls, channels })
 }
 
 /// A list of texts; a missing one is empty, anything else is wrong.
@@ -140,11 +123,7 @@ fn texts(value: &Value, most: usize) -> Option<Vec<String>> {
     match value {
         Value::Null => Some(Vec::new()),
         Value::Array(items) if items.len() <= most => {
-            let text = |item: &Value| {
-                item.as_str()
-                    .filter(|text| text.len() <= MAX_FIELD)
-                    .map(str::to_owned)
-            };
+            let text = |item: &Value| item.as_str().filter(|text| text.len() <= MAX_FIELD).map(str::to_owned);
             items.iter().map(text).collect()
         }
         _ => None,
@@ -153,72 +132,43 @@ fn texts(value: &Value, most: usize) -> Option<Vec<String>> {
 
 fn salons(world: &mut World, asked: &Asked) -> Answer {
     let (Some(page), Some(count)) = (asked.number("page"), asked.number("count")) else {
-        return Answer::invalid(
-            json!({"page": ["Обязательное поле"], "count": ["Обязательное поле"]}),
-        );
+        return Answer::invalid(json!({"page": ["Обязательное поле"], "count": ["Обязательное поле"]}));
     };
     if page == 0 || !(1..=MAX_PAGE).contains(&count) {
         return Answer::invalid(json!({"count": ["От 1 до 1000"], "page": ["От 1"]}));
     }
     let skip = usize::try_from((page - 1).saturating_mul(count)).unwrap_or(usize::MAX);
-    let installed = world
-        .salons()
-        .filter(|(_, status)| matches!(status, Status::Active | Status::Freezed));
-    let items: Vec<Value> = installed
-        .skip(skip)
-        .take(count as usize)
-        .map(|(salon, _)| salon.list_item())
-        .collect();
+    let installed = world.salons().filter(|(_, status)| matches!(status, Status::Active | Status::Freezed));
+    let items: Vec<Value> = installed.skip(skip).take(count as usize).map(|(salon, _)| salon.list_item()).collect();
     Answer::success(StatusCode::OK, json!(items), json!({}))
 }
 
 fn uninstall(world: &mut World, id: u64) -> Answer {
-    let gone = world
-        .salon(id)
-        .is_some_and(|(salon, _)| salon.installation.uninstall(Utc::now(), Source::PartnerApi));
-    if gone {
-        Answer::ok(Value::Null)
-    } else {
-        not_installed()
-    }
+    let gone = world.salon(id).is_some_and(|(salon, _)| salon.installation.uninstall(Utc::now(), Source::PartnerApi));
+    if gone { Answer::ok(Value::Null) } else { not_installed() }
 }
 
 fn company(world: &mut World, id: u64) -> Answer {
     match world.salon(id) {
         Some((salon, _)) => Answer::ok(salon.company()),
         // Errors of this call have no `success` and no `data`.
-        None => Answer::json(
-            StatusCode::NOT_FOUND,
-            json!({"errors": {}, "meta": {"message": "Компания не найдена"}}),
-        ),
+        None => Answer::json(StatusCode::NOT_FOUND, json!({"errors": {}, "meta": {"message": "Компания не найдена"}})),
     }
 }
 
 fn companies(world: &mut World, asked: &Asked) -> Answer {
     let wanted = asked.number("id");
     let items: Vec<Value> = match wanted {
-        Some(id) => world
-            .salon(id)
-            .map(|(salon, _)| salon.list_item())
-            .into_iter()
-            .collect(),
-        None => world
-            .salons()
-            .take(MAX_PAGE as usize)
-            .map(|(salon, _)| salon.list_item())
-            .collect(),
+        Some(id) => world.salon(id).map(|(salon, _)| salon.list_item()).into_iter().collect(),
+        None => world.salons().take(MAX_PAGE as usize).map(|(salon, _)| salon.list_item()).collect(),
     };
     let meta = json!({"total_count": items.len()});
     Answer::success(StatusCode::OK, json!(items), meta)
 }
 
 fn update_channel(world: &mut World, terms: &Terms, body: &Value) -> Answer {
-    if !matches!(body["channel_slug"].as_str(), Some("sms" | "whatsapp"))
-        || !body["is_available"].is_boolean()
-    {
-        return Answer::invalid(
-            json!({"channel_slug": ["sms или whatsapp"], "is_available": ["Нужно true или false"]}),
-        );
+    if !matches!(body["channel_slug"].as_str(), Some("sms" | "whatsapp")) || !body["is_available"].is_boolean() {
+        return Answer::invalid(json!({"channel_slug": ["sms или whatsapp"], "is_available": ["Нужно true или false"]}));
     }
     for_installed(world, terms, body, StatusCode::OK)
 }

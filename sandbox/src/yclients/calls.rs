@@ -69,9 +69,7 @@ impl CallLog {
     pub fn update(&mut self, id: u64, change: impl FnOnce(&mut Call)) {
         // Numbers are consecutive, so the place follows from the oldest one.
         let oldest = self.calls.front().map_or(0, |call| call.id);
-        let place = id
-            .checked_sub(oldest)
-            .and_then(|place| usize::try_from(place).ok());
+        let place = id.checked_sub(oldest).and_then(|place| usize::try_from(place).ok());
         if let Some(call) = place.and_then(|place| self.calls.get_mut(place)) {
             change(call);
         }
@@ -79,8 +77,7 @@ impl CallLog {
 
     /// The calls about one salon, or all, oldest first; `after` skips what was seen already.
     pub fn list(&self, salon_id: Option<u64>, after: u64) -> Vec<Call> {
-        let wanted =
-            |call: &&Call| call.id > after && (salon_id.is_none() || call.salon_id == salon_id);
+        let wanted = |call: &&Call| call.id > after && (salon_id.is_none() || call.salon_id == salon_id);
         self.calls.iter().filter(wanted).cloned().collect()
     }
 
@@ -106,9 +103,7 @@ fn kept_body(body: &[u8]) -> Value {
 /// Takes secrets out of a body; of the api key a fingerprint stays, so that a test can compare two.
 fn hide_in_value(value: Value) -> Value {
     match value {
-        Value::Object(fields) => {
-            Value::Object(fields.into_iter().map(hide_in_field).collect::<Map<_, _>>())
-        }
+        Value::Object(fields) => Value::Object(fields.into_iter().map(hide_in_field).collect::<Map<_, _>>()),
         Value::Array(items) => Value::Array(items.into_iter().map(hide_in_value).collect()),
         other => other,
     }
@@ -118,10 +113,7 @@ fn hide_in_field((name, value): (String, Value)) -> (String, Value) {
     match (name.as_str(), &value) {
         ("api_key", Value::String(key)) => ("api_key_sha256".into(), json!(fingerprint(key))),
         ("webhook_urls", Value::Array(urls)) => {
-            let hidden = urls.iter().map(|url| {
-                url.as_str()
-                    .map_or(json!(HIDDEN), |url| json!(hide_in_url(url)))
-            });
+            let hidden = urls.iter().map(|url| url.as_str().map_or(json!(HIDDEN), |url| json!(hide_in_url(url))));
             (name, hidden.collect())
         }
         ("webhook_urls", _) => (name, json!(HIDDEN)),
@@ -132,16 +124,7 @@ fn hide_in_field((name, value): (String, Value)) -> (String, Value) {
 
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    [
-        "token",
-        "secret",
-        "password",
-        "api_key",
-        "sign",
-        "authorization",
-    ]
-    .iter()
-    .any(|part| name.contains(part))
+    ["token", "secret", "password", "api_key", "sign", "authorization"].iter().any(|part| name.contains(part))
 }
 
 /// A webhook URL carries its secret in the last segment.
@@ -180,12 +163,7 @@ mod tests {
             "webhook_urls": ["http://127.0.0.1:3000/webhook/yclients/data/7/very-secret-part"],
             "nested": [{"partner_token": "very-secret-token"}],
         });
-        log.arrived(
-            "POST",
-            "/x?sign=very-secret-sign&id=7",
-            Some(7),
-            body.to_string().as_bytes(),
-        );
+        log.arrived("POST", "/x?sign=very-secret-sign&id=7", Some(7), body.to_string().as_bytes());
         let kept = serde_json::to_string(&log.list(None, 0)).unwrap();
         assert!(!kept.contains("very-secret"), "{kept}");
         assert!(kept.contains(&fingerprint("very-secret-key")));
@@ -201,10 +179,7 @@ mod tests {
         log.update(3, |_| panic!("gone already"));
         log.update(log.total(), |call| call.status = Some(200));
         let kept = log.list(None, 0);
-        assert_eq!(
-            (kept.len(), kept.last().unwrap().status),
-            (MAX_CALLS, Some(200))
-        );
+        assert_eq!((kept.len(), kept.last().unwrap().status), (MAX_CALLS, Some(200)));
         assert_eq!(log.list(None, log.total() - 1).len(), 1);
     }
 }

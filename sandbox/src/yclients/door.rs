@@ -44,35 +44,20 @@ enum Outcome {
 }
 
 /// Handles every request of the service.
-pub async fn handle(
-    Shared(service): Shared<Service>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    request: Request,
-) -> Response<Body> {
+pub async fn handle(Shared(service): Shared<Service>, ConnectInfo(peer): ConnectInfo<Peer>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
-        return Answer::failure(StatusCode::PAYLOAD_TOO_LARGE, "Слишком большой запрос")
-            .into_response();
+        return Answer::failure(StatusCode::PAYLOAD_TOO_LARGE, "Слишком большой запрос").into_response();
     };
     let incoming = arrive(&service, parts, &body);
     let id = incoming.id;
-    if !service
-        .lock()
-        .limiter
-        .admit(peer.address.ip(), Instant::now())
-    {
+    if !service.lock().limiter.admit(peer.address.ip(), Instant::now()) {
         let refused = Answer::on_demand(StatusCode::TOO_MANY_REQUESTS, None, None);
-        service
-            .lock()
-            .calls
-            .update(id, |call| call.status = Some(429));
+        service.lock().calls.update(id, |call| call.status = Some(429));
         return send(&service, id, refused);
     }
     // A task of its own: what was asked takes effect even when the caller gives up waiting.
-    let work = service
-        .shared
-        .tasks
-        .spawn(decide(service.clone(), incoming));
+    let work = service.shared.tasks.spawn(decide(service.clone(), incoming));
     match work.await {
         Ok(Outcome::Answer(answer)) => send(&service, id, answer),
         Ok(Outcome::Silence) => {
@@ -89,18 +74,8 @@ fn arrive(service: &Service, parts: Parts, body: &Bytes) -> Incoming {
     let asked = Asked::read(&parts.uri, body);
     let salon = route.as_ref().ok().and_then(|route| route.salon(&asked));
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let id = service
-        .lock()
-        .calls
-        .arrived(parts.method.as_str(), path, salon, body);
-    Incoming {
-        route,
-        asked,
-        headers: parts.headers,
-        has_body: !body.is_empty(),
-        salon,
-        id,
-    }
+    let id = service.lock().calls.arrived(parts.method.as_str(), path, salon, body);
+    Incoming { route, asked, headers: parts.headers, has_body: !body.is_empty(), salon, id }
 }
 
 fn send(service: &Service, id: u64, answer: Answer) -> Response<Body> {
@@ -114,16 +89,10 @@ fn cut(peer: &Peer) -> Response<Body> {
 }
 
 async fn decide(service: Service, incoming: Incoming) -> Outcome {
-    let endpoint = incoming
-        .route
-        .as_ref()
-        .map_or(Endpoint::Other, Route::endpoint);
+    let endpoint = incoming.route.as_ref().map_or(Endpoint::Other, Route::endpoint);
     let hits = service.lock().faults.hit(endpoint, incoming.salon);
     for hit in hits {
-        service
-            .lock()
-            .calls
-            .update(incoming.id, |call| call.fault = Some(hit.name()));
+        service.lock().calls.update(incoming.id, |call| call.fault = Some(hit.name()));
         match hit {
             Kind::Delay { ms } => {
                 let stop = service.shared.stop.cancelled();
@@ -139,11 +108,7 @@ async fn decide(service: Service, incoming: Incoming) -> Outcome {
 fn spoil(service: &Service, incoming: &Incoming, kind: Kind) -> Outcome {
     let process = || process(service, incoming);
     let answer = match kind {
-        Kind::Status {
-            code,
-            body,
-            retry_after,
-        } => Answer::on_demand(status(code), body.as_ref(), retry_after),
+        Kind::Status { code, body, retry_after } => Answer::on_demand(status(code), body.as_ref(), retry_after),
         // A delay is over before this is asked.
         Kind::Delay { .. } => process(),
         Kind::CloseBefore => return Outcome::Cut,
@@ -158,29 +123,19 @@ fn spoil(service: &Service, incoming: &Incoming, kind: Kind) -> Outcome {
         Kind::Redirect => redirected(service, incoming, process()),
         Kind::AlreadyInstalled { processed } => {
             processed.then(process);
-            Answer::failure(
-                StatusCode::FORBIDDEN,
-                &Refusal::AlreadyInstalled.to_string(),
-            )
+            Answer::failure(StatusCode::FORBIDDEN, &Refusal::AlreadyInstalled.to_string())
         }
         Kind::Html { code: Some(code) } => Answer::html(status(code)),
         Kind::Html { code: None } => Answer::html(process().status),
     };
     let status = answer.status.as_u16();
-    service
-        .lock()
-        .calls
-        .update(incoming.id, |call| call.status = Some(status));
+    service.lock().calls.update(incoming.id, |call| call.status = Some(status));
     Outcome::Answer(answer)
 }
 
 fn redirected(service: &Service, incoming: &Incoming, answer: Answer) -> Answer {
     let callback = matches!(incoming.route, Ok(Route::Callback { .. }));
-    if callback && answer.status == StatusCode::CREATED {
-        Answer::moved(service.shared.terms.installed_page.clone())
-    } else {
-        answer
-    }
+    if callback && answer.status == StatusCode::CREATED { Answer::moved(service.shared.terms.installed_page.clone()) } else { answer }
 }
 
 fn status(code: u16) -> StatusCode {
@@ -193,12 +148,7 @@ fn process(service: &Service, incoming: &Incoming) -> Answer {
         (_, Some(refused)) => refused,
         (Err(status), None) => Answer::on_demand(*status, None, None),
         (Ok(route), None) => {
-            let answer = answers::answer(
-                &mut service.lock(),
-                &service.shared.terms,
-                route,
-                &incoming.asked,
-            );
+            let answer = answers::answer(&mut service.lock(), &service.shared.terms, route, &incoming.asked);
             if let (Route::Uninstall { salon, .. }, true) = (route, answer.status.is_success()) {
                 service.announce_uninstall(*salon);
             }
@@ -206,16 +156,9 @@ fn process(service: &Service, incoming: &Incoming) -> Answer {
         }
     };
     let status = answer.status.as_u16();
-    service
-        .lock()
-        .calls
-        .update(incoming.id, |call| call.status = Some(status));
+    service.lock().calls.update(incoming.id, |call| call.status = Some(status));
     let accepts_v2 = header(incoming, header::ACCEPT).is_some_and(|accept| accept.contains(V2));
-    if accepts_v2 {
-        answer
-    } else {
-        answer.in_old_format()
-    }
+    if accepts_v2 { answer } else { answer.in_old_format() }
 }
 
 /// 401 without the partner's bearer, 400 for a body that isn't JSON.
@@ -224,14 +167,12 @@ fn refuse_headers(service: &Service, incoming: &Incoming) -> Option<Answer> {
         return None;
     }
     // `Bearer <partner>` or `Bearer <partner>, User <user>`.
-    let bearer = header(incoming, header::AUTHORIZATION)
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .and_then(|value| value.split(',').next());
+    let bearer =
+        header(incoming, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")).and_then(|value| value.split(',').next());
     if bearer.map(str::trim) != Some(service.shared.options.partner_token.as_str()) {
         return Some(Answer::on_demand(StatusCode::UNAUTHORIZED, None, None));
     }
-    let is_json = header(incoming, header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.starts_with("application/json"));
+    let is_json = header(incoming, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
     let broken = incoming.has_body && (!is_json || incoming.asked.body.is_null());
     broken.then(|| Answer::failure(StatusCode::BAD_REQUEST, "Неверный формат запроса"))
 }

@@ -39,63 +39,38 @@ impl Answer {
 
     /// `{"success":false,"data":null,"meta":{"message":…}}`.
     pub fn failure(status: StatusCode, message: &str) -> Self {
-        Self::json(
-            status,
-            json!({"success": false, "data": null, "meta": {"message": message}}),
-        )
+        Self::json(status, json!({"success": false, "data": null, "meta": {"message": message}}))
     }
 
     /// 422 naming the fields.
     pub fn invalid(errors: Value) -> Self {
         let meta = json!({"message": "Произошла ошибка валидации", "errors": errors});
-        Self::json(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            json!({"success": false, "data": null, "meta": meta}),
-        )
+        Self::json(StatusCode::UNPROCESSABLE_ENTITY, json!({"success": false, "data": null, "meta": meta}))
     }
 
     /// Any JSON.
     pub fn json(status: StatusCode, body: Value) -> Self {
-        Self {
-            status,
-            content: Content::Json(body),
-            location: None,
-            retry_after: None,
-        }
+        Self { status, content: Content::Json(body), location: None, retry_after: None }
     }
 
     /// A page, whatever was expected.
     pub fn html(status: StatusCode) -> Self {
-        Self {
-            status,
-            content: Content::Html,
-            location: None,
-            retry_after: None,
-        }
+        Self { status, content: Content::Html, location: None, retry_after: None }
     }
 
     /// 301 to `location`.
     pub fn moved(location: String) -> Self {
-        Self {
-            location: Some(location),
-            ..Self::html(StatusCode::MOVED_PERMANENTLY)
-        }
+        Self { location: Some(location), ..Self::html(StatusCode::MOVED_PERMANENTLY) }
     }
 
     /// A status on demand: text is sent as it is, JSON as JSON, nothing as the usual failure.
     pub fn on_demand(status: StatusCode, body: Option<&Value>, retry_after: Option<u64>) -> Self {
         let answer = match body {
-            Some(Value::String(text)) => Self {
-                content: Content::Text(text.clone()),
-                ..Self::html(status)
-            },
+            Some(Value::String(text)) => Self { content: Content::Text(text.clone()), ..Self::html(status) },
             Some(body) => Self::json(status, body.clone()),
             None => Self::failure(status, usual_message(status)),
         };
-        Self {
-            retry_after,
-            ..answer
-        }
+        Self { retry_after, ..answer }
     }
 
     /// The format of callers that don't ask for version 2: the data alone, errors without `success`.
@@ -122,10 +97,7 @@ impl Answer {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-        if let Some(location) = self
-            .location
-            .and_then(|location| HeaderValue::try_from(location).ok())
-        {
+        if let Some(location) = self.location.and_then(|location| HeaderValue::try_from(location).ok()) {
             headers.insert(header::LOCATION, location);
         }
         if let Some(seconds) = self.retry_after {

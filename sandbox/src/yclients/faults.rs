@@ -130,13 +130,8 @@ impl Kind {
             | Self::Redirect
             | Self::AlreadyInstalled { .. } => None,
         };
-        let wrong =
-            |code: &u16| !(400..=599).contains(code) || StatusCode::from_u16(*code).is_err();
-        if code.as_ref().is_some_and(wrong) {
-            Err("code must be within 400..=599".into())
-        } else {
-            Ok(())
-        }
+        let wrong = |code: &u16| !(400..=599).contains(code) || StatusCode::from_u16(*code).is_err();
+        if code.as_ref().is_some_and(wrong) { Err("code must be within 400..=599".into()) } else { Ok(()) }
     }
 }
 
@@ -154,10 +149,8 @@ impl Faults {
         if fault.times == Some(0) {
             return Err("times must be above 0".into());
         }
-        let same = |other: &(Target, Fault)| {
-            (other.0, other.1.endpoint, other.1.kind.name())
-                == (target, fault.endpoint, fault.kind.name())
-        };
+        let same =
+            |other: &(Target, Fault)| (other.0, other.1.endpoint, other.1.kind.name()) == (target, fault.endpoint, fault.kind.name());
         self.active.retain(|other| !same(other));
         if self.active.len() >= MAX_FAULTS {
             return Err(format!("no more than {MAX_FAULTS} faults at once"));
@@ -185,8 +178,7 @@ impl Faults {
     pub fn hit(&mut self, endpoint: Endpoint, salon: Option<u64>) -> Vec<Kind> {
         let mut hits = Vec::new();
         for (target, fault) in &mut self.active {
-            let meant = matches!(target, Target::All)
-                || matches!((&target, salon), (Target::Salon(a), Some(b)) if *a == b);
+            let meant = matches!(target, Target::All) || matches!((&target, salon), (Target::Salon(a), Some(b)) if *a == b);
             if !meant || !(fault.endpoint == endpoint || fault.endpoint == Endpoint::Any) {
                 continue;
             }
@@ -215,12 +207,7 @@ mod tests {
     #[test]
     fn a_fault_counts_down_and_hits_only_its_salon_and_endpoint() {
         let mut faults = Faults::default();
-        faults
-            .add(
-                Target::Salon(7),
-                fault(json!({"fault": "status", "code": 503, "times": 2})),
-            )
-            .unwrap();
+        faults.add(Target::Salon(7), fault(json!({"fault": "status", "code": 503, "times": 2}))).unwrap();
         assert!(faults.hit(Endpoint::Callback, Some(8)).is_empty());
         assert!(faults.hit(Endpoint::Status, Some(7)).is_empty());
         assert!(faults.hit(Endpoint::Salons, None).is_empty());
@@ -233,19 +220,9 @@ mod tests {
     #[test]
     fn a_delay_goes_together_with_the_next_fault() {
         let mut faults = Faults::default();
-        faults
-            .add(
-                Target::All,
-                fault(json!({"fault": "delay", "ms": 5, "endpoint": "any"})),
-            )
-            .unwrap();
-        faults
-            .add(Target::All, fault(json!({"fault": "close"})))
-            .unwrap();
-        assert_eq!(
-            faults.hit(Endpoint::Callback, Some(1)),
-            [Kind::Delay { ms: 5 }, Kind::Close]
-        );
+        faults.add(Target::All, fault(json!({"fault": "delay", "ms": 5, "endpoint": "any"}))).unwrap();
+        faults.add(Target::All, fault(json!({"fault": "close"}))).unwrap();
+        assert_eq!(faults.hit(Endpoint::Callback, Some(1)), [Kind::Delay { ms: 5 }, Kind::Close]);
         assert_eq!(faults.hit(Endpoint::Status, None), [Kind::Delay { ms: 5 }]);
         faults.clear();
         assert!(faults.hit(Endpoint::Callback, Some(1)).is_empty());
@@ -260,10 +237,7 @@ mod tests {
             json!({"fault": "delay", "ms": 99_999_999}),
             json!({"fault": "close", "times": 0}),
         ] {
-            assert!(
-                faults.add(Target::All, fault(bad.clone())).is_err(),
-                "{bad}"
-            );
+            assert!(faults.add(Target::All, fault(bad.clone())).is_err(), "{bad}");
         }
         assert!(serde_json::from_value::<Fault>(json!({"fault": "explode"})).is_err());
     }

@@ -42,17 +42,10 @@ impl Limiter {
         }
         let times = self.seen.entry(from).or_default();
         let ago = |age: Duration| move |time: &&Instant| now.duration_since(**time) < age;
-        while times
-            .front()
-            .is_some_and(|time| !ago(Duration::from_secs(60))(&time))
-        {
+        while times.front().is_some_and(|time| !ago(Duration::from_secs(60))(&time)) {
             times.pop_front();
         }
-        let last_second = times
-            .iter()
-            .rev()
-            .take_while(ago(Duration::from_secs(1)))
-            .count();
+        let last_second = times.iter().rev().take_while(ago(Duration::from_secs(1))).count();
         let admitted = times.len() < PER_MINUTE && last_second < PER_SECOND;
         if admitted {
             times.push_back(now);
@@ -61,11 +54,7 @@ impl Limiter {
     }
 
     fn forget_the_quietest(&mut self) {
-        let quietest = self
-            .seen
-            .iter()
-            .min_by_key(|(_, times)| times.back().copied())
-            .map(|(address, _)| *address);
+        let quietest = self.seen.iter().min_by_key(|(_, times)| times.back().copied()).map(|(address, _)| *address);
         if let Some(address) = quietest {
             self.seen.remove(&address);
         }
@@ -81,18 +70,11 @@ mod tests {
     #[test]
     fn five_a_second_and_two_hundred_a_minute_pass() {
         let (mut limiter, start) = (Limiter::default(), Instant::now());
-        assert!(
-            (0..1_000).all(|_| limiter.admit(HERE, start)),
-            "off at the start"
-        );
+        assert!((0..1_000).all(|_| limiter.admit(HERE, start)), "off at the start");
         limiter.switch(true);
         assert_eq!((0..10).filter(|_| limiter.admit(HERE, start)).count(), 5);
         let after = |ms| start + Duration::from_millis(ms);
-        let in_a_minute = (1..59).map(|second| {
-            (0..9)
-                .filter(|_| limiter.admit(HERE, after(second * 1_000)))
-                .count()
-        });
+        let in_a_minute = (1..59).map(|second| (0..9).filter(|_| limiter.admit(HERE, after(second * 1_000))).count());
         assert_eq!(in_a_minute.sum::<usize>(), 195);
         assert!(limiter.admit(HERE, after(60_001)));
     }

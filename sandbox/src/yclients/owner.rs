@@ -54,11 +54,7 @@ impl Service {
 
     /// All salons.
     pub fn salons(&self) -> Vec<SalonView> {
-        self.lock()
-            .world
-            .salons()
-            .map(|(salon, status)| SalonView::of(salon, status))
-            .collect()
+        self.lock().world.salons().map(|(salon, status)| SalonView::of(salon, status)).collect()
     }
 
     /// One salon.
@@ -83,11 +79,7 @@ impl Service {
 
     /// The owner disconnects; tells whether anything changed. The webhook is the caller's to send.
     pub fn uninstall(&self, id: u64) -> Result<bool, YclientsError> {
-        self.with(id, |salon, _| {
-            salon
-                .installation
-                .uninstall(Utc::now(), Source::Marketplace)
-        })
+        self.with(id, |salon, _| salon.installation.uninstall(Utc::now(), Source::Marketplace))
     }
 
     /// The paid period ends; tells whether anything changed. The webhook is the caller's to send.
@@ -97,35 +89,23 @@ impl Service {
 
     /// The owner pays; YClients sends no webhook for that.
     pub fn unfreeze(&self, id: u64) -> Result<bool, YclientsError> {
-        self.with(id, |salon, _| {
-            salon.installation.unfreeze(Utc::now(), Source::Marketplace)
-        })
+        self.with(id, |salon, _| salon.installation.unfreeze(Utc::now(), Source::Marketplace))
     }
 
     /// Lets a pending installation run out at once, as after an hour without a callback.
     pub fn expire(&self, id: u64) -> Result<bool, YclientsError> {
-        self.with(id, |salon, status| {
-            status == Status::Pending
-                && salon
-                    .installation
-                    .uninstall(Utc::now(), Source::Marketplace)
-        })
+        self.with(id, |salon, status| status == Status::Pending && salon.installation.uninstall(Utc::now(), Source::Marketplace))
     }
 
     fn redirect(&self, id: u64) -> Result<String, YclientsError> {
         let mut state = self.lock();
         state.nonces += 1;
         let nonce = format!("{}-{:016x}", state.nonces, rand::random::<u64>());
-        let State {
-            world, server_url, ..
-        } = &mut *state;
+        let State { world, server_url, .. } = &mut *state;
         let (salon, _) = world.salon(id).ok_or(YclientsError::UnknownSalon(id))?;
         let signed = signing::user_data(&self.shared.options.partner_token, salon, &nonce);
         let mut url = wire::loopback_url(server_url)?;
-        url.set_path(&format!(
-            "{}{REDIRECT_PATH}",
-            url.path().trim_end_matches('/')
-        ));
+        url.set_path(&format!("{}{REDIRECT_PATH}", url.path().trim_end_matches('/')));
         url.query_pairs_mut()
             .append_pair("salon_id", &id.to_string())
             .append_pair("user_data", &signed.user_data)
@@ -133,16 +113,9 @@ impl Service {
         Ok(url.into())
     }
 
-    fn with<T>(
-        &self,
-        id: u64,
-        act: impl FnOnce(&mut Salon, Status) -> T,
-    ) -> Result<T, YclientsError> {
+    fn with<T>(&self, id: u64, act: impl FnOnce(&mut Salon, Status) -> T) -> Result<T, YclientsError> {
         let mut state = self.lock();
-        let (salon, status) = state
-            .world
-            .salon(id)
-            .ok_or(YclientsError::UnknownSalon(id))?;
+        let (salon, status) = state.world.salon(id).ok_or(YclientsError::UnknownSalon(id))?;
         Ok(act(salon, status))
     }
 }

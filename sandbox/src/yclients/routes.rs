@@ -46,10 +46,7 @@ pub enum Route {
 impl Route {
     /// Finds the call of a method and a path; a trailing slash makes no difference.
     pub fn find(method: &Method, path: &str) -> Result<Self, StatusCode> {
-        let segments: Vec<&str> = path
-            .split('/')
-            .filter(|segment| !segment.is_empty())
-            .collect();
+        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         let (route, wanted) = match segments.as_slice() {
             ["marketplace", rest @ ..] => Self::marketplace(rest)?,
             ["api", "v1", "company", id] => (Self::Company { id: number(id)? }, Method::GET),
@@ -57,35 +54,19 @@ impl Route {
             ["appstore", "installed"] => (Self::InstalledPage, Method::GET),
             _ => return Err(StatusCode::NOT_FOUND),
         };
-        if *method == wanted {
-            Ok(route)
-        } else {
-            Err(StatusCode::METHOD_NOT_ALLOWED)
-        }
+        if *method == wanted { Ok(route) } else { Err(StatusCode::METHOD_NOT_ALLOWED) }
     }
 
     fn marketplace(segments: &[&str]) -> Result<(Self, Method), StatusCode> {
         Ok(match segments {
-            ["salon", salon, "application", app] => (
-                Self::Status {
-                    salon: number(salon)?,
-                    app: number(app)?,
-                },
-                Method::GET,
-            ),
-            ["salon", salon, "application", app, "uninstall"] => (
-                Self::Uninstall {
-                    salon: number(salon)?,
-                    app: number(app)?,
-                },
-                Method::POST,
-            ),
+            ["salon", salon, "application", app] => (Self::Status { salon: number(salon)?, app: number(app)? }, Method::GET),
+            ["salon", salon, "application", app, "uninstall"] => {
+                (Self::Uninstall { salon: number(salon)?, app: number(app)? }, Method::POST)
+            }
             ["partner", "callback"] => (Self::Callback { browser: false }, Method::POST),
             ["partner", "callback", "redirect"] => (Self::Callback { browser: true }, Method::POST),
             ["partner", "payment"] => (Self::Payment, Method::POST),
-            ["partner", "payment", "refund", id] => {
-                (Self::Refund { id: number(id)? }, Method::POST)
-            }
+            ["partner", "payment", "refund", id] => (Self::Refund { id: number(id)? }, Method::POST),
             ["partner", "short_names"] => (Self::ShortNames, Method::POST),
             ["application", "payment_link"] => (Self::PaymentLink, Method::GET),
             ["application", "add_discount"] => (Self::AddDiscount, Method::POST),
@@ -103,15 +84,8 @@ impl Route {
             Self::Status { .. } => Endpoint::Status,
             Self::Salons { .. } => Endpoint::Salons,
             Self::Company { .. } | Self::Companies => Endpoint::Company,
-            Self::Payment
-            | Self::Refund { .. }
-            | Self::PaymentLink
-            | Self::Tariffs { .. }
-            | Self::AddDiscount => Endpoint::Payment,
-            Self::Uninstall { .. }
-            | Self::UpdateChannel
-            | Self::ShortNames
-            | Self::InstalledPage => Endpoint::Other,
+            Self::Payment | Self::Refund { .. } | Self::PaymentLink | Self::Tariffs { .. } | Self::AddDiscount => Endpoint::Payment,
+            Self::Uninstall { .. } | Self::UpdateChannel | Self::ShortNames | Self::InstalledPage => Endpoint::Other,
         }
     }
 
@@ -122,14 +96,8 @@ impl Route {
             Self::Company { id } => Some(*id),
             Self::Companies => asked.number("id"),
             Self::PaymentLink => asked.number("salon_id"),
-            Self::Callback { .. } | Self::Payment | Self::UpdateChannel | Self::ShortNames => {
-                as_number(&asked.body["salon_id"])
-            }
-            Self::Salons { .. }
-            | Self::Refund { .. }
-            | Self::Tariffs { .. }
-            | Self::AddDiscount
-            | Self::InstalledPage => None,
+            Self::Callback { .. } | Self::Payment | Self::UpdateChannel | Self::ShortNames => as_number(&asked.body["salon_id"]),
+            Self::Salons { .. } | Self::Refund { .. } | Self::Tariffs { .. } | Self::AddDiscount | Self::InstalledPage => None,
         }
     }
 }
@@ -147,9 +115,7 @@ impl Asked {
     /// Reads what can be read; the rest is as if it weren't there.
     pub fn read(uri: &Uri, body: &[u8]) -> Self {
         Self {
-            query: Query::try_from_uri(uri)
-                .map(|Query(query)| query)
-                .unwrap_or_default(),
+            query: Query::try_from_uri(uri).map(|Query(query)| query).unwrap_or_default(),
             body: serde_json::from_slice(body).unwrap_or_default(),
         }
     }
@@ -171,37 +137,13 @@ mod tests {
     #[test]
     fn paths_are_told_apart() {
         let find = |method: Method, path| Route::find(&method, path);
-        assert_eq!(
-            find(Method::GET, "/marketplace/salon/7/application/9"),
-            Ok(Route::Status { salon: 7, app: 9 })
-        );
-        assert_eq!(
-            find(Method::POST, "/marketplace/partner/callback/"),
-            Ok(Route::Callback { browser: false })
-        );
-        assert_eq!(
-            find(Method::POST, "/marketplace/partner/callback/redirect"),
-            Ok(Route::Callback { browser: true })
-        );
-        assert_eq!(
-            find(Method::GET, "/api/v1/company/7/"),
-            Ok(Route::Company { id: 7 })
-        );
-        assert_eq!(
-            find(Method::GET, "/marketplace/application/payment_link"),
-            Ok(Route::PaymentLink)
-        );
-        assert_eq!(
-            find(Method::GET, "/api/v1/marketplace/partner/callback"),
-            Err(StatusCode::NOT_FOUND)
-        );
-        assert_eq!(
-            find(Method::GET, "/marketplace/partner/callback"),
-            Err(StatusCode::METHOD_NOT_ALLOWED)
-        );
-        assert_eq!(
-            find(Method::GET, "/api/v1/company/undefined/"),
-            Err(StatusCode::NOT_FOUND)
-        );
+        assert_eq!(find(Method::GET, "/marketplace/salon/7/application/9"), Ok(Route::Status { salon: 7, app: 9 }));
+        assert_eq!(find(Method::POST, "/marketplace/partner/callback/"), Ok(Route::Callback { browser: false }));
+        assert_eq!(find(Method::POST, "/marketplace/partner/callback/redirect"), Ok(Route::Callback { browser: true }));
+        assert_eq!(find(Method::GET, "/api/v1/company/7/"), Ok(Route::Company { id: 7 }));
+        assert_eq!(find(Method::GET, "/marketplace/application/payment_link"), Ok(Route::PaymentLink));
+        assert_eq!(find(Method::GET, "/api/v1/marketplace/partner/callback"), Err(StatusCode::NOT_FOUND));
+        assert_eq!(find(Method::GET, "/marketplace/partner/callback"), Err(StatusCode::METHOD_NOT_ALLOWED));
+        assert_eq!(find(Method::GET, "/api/v1/company/undefined/"), Err(StatusCode::NOT_FOUND));
     }
 }

@@ -16,8 +16,7 @@ pub struct SignedUserData {
 
 /// HMAC-SHA256 over the decoded bytes, not over the base64 text.
 pub fn sign(partner_token: &str, decoded: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(partner_token.as_bytes())
-        .expect("HMAC takes a key of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(partner_token.as_bytes()).expect("HMAC takes a key of any length");
     mac.update(decoded);
     hex::encode(mac.finalize().into_bytes())
 }
@@ -35,10 +34,7 @@ pub fn user_data(partner_token: &str, salon: &Salon, nonce: &str) -> SignedUserD
         "nonce": nonce,
     })
     .to_string();
-    SignedUserData {
-        user_data: URL_SAFE.encode(&decoded),
-        sign: sign(partner_token, decoded.as_bytes()),
-    }
+    SignedUserData { user_data: URL_SAFE.encode(&decoded), sign: sign(partner_token, decoded.as_bytes()) }
 }
 
 /// Enough of a hash to tell two secrets apart, too little to find one.
@@ -56,10 +52,7 @@ mod tests {
     fn the_known_vector_is_signed_over_the_decoded_bytes() {
         let decoded = URL_SAFE.decode(VECTOR).unwrap();
         assert_eq!(decoded.len(), 148);
-        assert_eq!(
-            sign("test_partner_token", &decoded),
-            "c908dc484699bb9fdf141232ac7e3a9b23738efd224b5645d31bffe19fffeaf0"
-        );
+        assert_eq!(sign("test_partner_token", &decoded), "c908dc484699bb9fdf141232ac7e3a9b23738efd224b5645d31bffe19fffeaf0");
     }
 
     #[test]

@@ -41,23 +41,14 @@ impl Service {
     /// Sends an uninstall webhook in the background, as after the partner's own uninstall call.
     pub(super) fn announce_uninstall(&self, salon_id: u64) {
         let service = self.clone();
-        self.shared
-            .tasks
-            .spawn(async move { service.send_lifecycle(salon_id, "uninstall").await });
+        self.shared.tasks.spawn(async move { service.send_lifecycle(salon_id, "uninstall").await });
     }
 
     /// Sends a data webhook to every URL the callback registered.
-    pub async fn send_record(
-        &self,
-        salon_id: u64,
-        wish: Value,
-    ) -> Result<(Value, Vec<Delivery>), YclientsError> {
+    pub async fn send_record(&self, salon_id: u64, wish: Value) -> Result<(Value, Vec<Delivery>), YclientsError> {
         let urls = {
             let mut state = self.lock();
-            let (salon, _) = state
-                .world
-                .salon(salon_id)
-                .ok_or(YclientsError::UnknownSalon(salon_id))?;
+            let (salon, _) = state.world.salon(salon_id).ok_or(YclientsError::UnknownSalon(salon_id))?;
             salon.installation.registration().webhook_urls.clone()
         };
         if urls.is_empty() {
@@ -76,29 +67,17 @@ impl Service {
         let answer = match wire::loopback_url(url) {
             Ok(url) => {
                 let answer = self.shared.client.post(url).json(body).send().await;
-                answer
-                    .map(|answer| answer.status())
-                    .map_err(|error| error.without_url().to_string())
+                answer.map(|answer| answer.status()).map_err(|error| error.without_url().to_string())
             }
             Err(_) => Err("the sandbox sends to loopback addresses only".into()),
         };
         let status = answer.as_ref().ok().map(|status| status.as_u16());
         let delivered = answer.as_ref().is_ok_and(|status| status.is_success());
         let tallies = &mut self.lock().tallies;
-        let tally = if delivered {
-            &mut tallies.webhooks_delivered
-        } else {
-            &mut tallies.webhooks_failed
-        };
+        let tally = if delivered { &mut tallies.webhooks_delivered } else { &mut tallies.webhooks_failed };
         *tally += 1;
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Delivery {
-            url: shown,
-            delivered,
-            status,
-            error: answer.err(),
-            took_ms,
-        }
+        Delivery { url: shown, delivered, status, error: answer.err(), took_ms }
     }
 }
 
@@ -113,20 +92,12 @@ fn event(salon_id: u64, wish: Value) -> Result<Value, YclientsError> {
     let resource_id = wish.remove("resource_id").unwrap_or_else(|| json!(number));
     let status = wish.remove("status").unwrap_or_else(|| json!("create"));
     let mut data = record(salon_id, &resource_id);
-    let changes = if whole {
-        wish.remove("data").unwrap_or_else(|| json!({}))
-    } else {
-        Value::Object(wish)
-    };
+    let changes = if whole { wish.remove("data").unwrap_or_else(|| json!({})) } else { Value::Object(wish) };
     match (&mut data, changes) {
-        (Value::Object(data), Value::Object(changes)) if resource == "record" => {
-            data.extend(changes)
-        }
+        (Value::Object(data), Value::Object(changes)) if resource == "record" => data.extend(changes),
         (data, changes) => *data = changes,
     }
-    Ok(
-        json!({"company_id": salon_id, "resource": resource, "resource_id": resource_id, "status": status, "data": data}),
-    )
+    Ok(json!({"company_id": salon_id, "resource": resource, "resource_id": resource_id, "status": status, "data": data}))
 }
 
 fn record(salon_id: u64, id: &Value) -> Value {
@@ -156,19 +127,9 @@ mod tests {
 
     #[test]
     fn a_wish_is_laid_over_a_whole_record() {
-        let made = event(
-            7,
-            json!({"attendance": 2, "status": "update", "resource_id": 5}),
-        )
-        .unwrap();
-        assert_eq!(
-            (&made["data"]["attendance"], &made["data"]["id"]),
-            (&json!(2), &json!(5))
-        );
-        assert_eq!(
-            (&made["status"], &made["resource"]),
-            (&json!("update"), &json!("record"))
-        );
+        let made = event(7, json!({"attendance": 2, "status": "update", "resource_id": 5})).unwrap();
+        assert_eq!((&made["data"]["attendance"], &made["data"]["id"]), (&json!(2), &json!(5)));
+        assert_eq!((&made["status"], &made["resource"]), (&json!("update"), &json!("record")));
         let given = event(7, json!({"resource": "client", "data": {"id": 1}})).unwrap();
         assert_eq!(given["data"], json!({"id": 1}));
         assert!(event(7, json!([])).is_err());

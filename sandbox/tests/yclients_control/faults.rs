@@ -10,12 +10,7 @@ use crate::support::{SALON, World};
 
 async fn calls(world: &World) -> Vec<Value> {
     let path = format!("/control/yclients/calls?salon_id={SALON}");
-    world
-        .control(Method::GET, &path, json!({}))
-        .await
-        .as_array()
-        .unwrap()
-        .clone()
+    world.control(Method::GET, &path, json!({})).await.as_array().unwrap().clone()
 }
 
 #[tokio::test]
@@ -31,13 +26,8 @@ async fn a_status_fault_counts_down_and_the_installation_is_untouched() {
         assert_eq!(answer.headers()["retry-after"], "3");
     }
     assert_eq!(world.state().await, "pending");
-    assert_eq!(
-        world.callback().await.unwrap().status(),
-        StatusCode::CREATED
-    );
-    let stats = world
-        .control(Method::GET, "/control/stats", json!({}))
-        .await;
+    assert_eq!(world.callback().await.unwrap().status(), StatusCode::CREATED);
+    let stats = world.control(Method::GET, "/control/stats", json!({})).await;
     assert_eq!(stats["yclients"]["faults_injected"]["status"], 2);
     world.sandbox.shutdown().await;
 }
@@ -46,24 +36,11 @@ async fn a_status_fault_counts_down_and_the_installation_is_untouched() {
 async fn a_lost_answer_still_installs() {
     let world = World::start().await;
     world.act("connect").await;
-    world
-        .fault(json!({"service": "yclients", "target": "*", "fault": "close", "times": 1}))
-        .await;
+    world.fault(json!({"service": "yclients", "target": "*", "fault": "close", "times": 1})).await;
     assert!(world.callback().await.is_err(), "the connection drops");
     assert_eq!(world.state().await, "active");
-    let callback = calls(&world)
-        .await
-        .into_iter()
-        .find(|call| call["method"] == "POST")
-        .unwrap();
-    assert_eq!(
-        (
-            &callback["status"],
-            &callback["answered"],
-            &callback["fault"]
-        ),
-        (&json!(201), &json!(false), &json!("close"))
-    );
+    let callback = calls(&world).await.into_iter().find(|call| call["method"] == "POST").unwrap();
+    assert_eq!((&callback["status"], &callback["answered"], &callback["fault"]), (&json!(201), &json!(false), &json!("close")));
     world.sandbox.shutdown().await;
 }
 
@@ -71,19 +48,12 @@ async fn a_lost_answer_still_installs() {
 async fn a_connection_dropped_before_leaves_everything_as_it_was() {
     let world = World::start().await;
     world.act("connect").await;
-    world
-        .fault(json!({"service": "yclients", "target": SALON, "fault": "close_before"}))
-        .await;
+    world.fault(json!({"service": "yclients", "target": SALON, "fault": "close_before"})).await;
     assert!(world.callback().await.is_err());
     assert!(world.callback().await.is_err(), "for ever without times");
     assert_eq!(world.state().await, "pending");
-    world
-        .control(Method::DELETE, "/control/faults", json!({}))
-        .await;
-    assert_eq!(
-        world.callback().await.unwrap().status(),
-        StatusCode::CREATED
-    );
+    world.control(Method::DELETE, "/control/faults", json!({})).await;
+    assert_eq!(world.callback().await.unwrap().status(), StatusCode::CREATED);
     world.sandbox.shutdown().await;
 }
 
@@ -91,9 +61,7 @@ async fn a_connection_dropped_before_leaves_everything_as_it_was() {
 async fn silence_lasts_until_the_caller_gives_up() {
     let world = World::start().await;
     world.act("connect").await;
-    world
-        .fault(json!({"service": "yclients", "target": "*", "fault": "silence", "processed": true}))
-        .await;
+    world.fault(json!({"service": "yclients", "target": "*", "fault": "silence", "processed": true})).await;
     let waited = tokio::time::timeout(Duration::from_millis(300), world.callback()).await;
     assert!(waited.is_err());
     assert_eq!(world.state().await, "active");
@@ -101,13 +69,7 @@ async fn silence_lasts_until_the_caller_gives_up() {
     let started = Instant::now();
     let silent = tokio::spawn({
         let (client, url) = (world.client.clone(), world.sandbox.addresses().yclients);
-        async move {
-            client
-                .post(format!("{url}/marketplace/partner/callback"))
-                .send()
-                .await
-                .is_err()
-        }
+        async move { client.post(format!("{url}/marketplace/partner/callback")).send().await.is_err() }
     });
     while calls(&world).await.len() < 2 {
         tokio::task::yield_now().await;
@@ -121,36 +83,16 @@ async fn silence_lasts_until_the_caller_gives_up() {
 async fn redirect_already_installed_html_and_delay_do_what_they_say() {
     let world = World::start().await;
     world.act("connect").await;
-    world
-        .fault(json!({"service": "yclients", "fault": "already_installed", "times": 1}))
-        .await;
-    assert_eq!(
-        world.callback().await.unwrap().status(),
-        StatusCode::FORBIDDEN
-    );
+    world.fault(json!({"service": "yclients", "fault": "already_installed", "times": 1})).await;
+    assert_eq!(world.callback().await.unwrap().status(), StatusCode::FORBIDDEN);
     assert_eq!(world.state().await, "pending");
-    world
-        .fault(json!({"service": "yclients", "fault": "html", "code": 502, "times": 1}))
-        .await;
+    world.fault(json!({"service": "yclients", "fault": "html", "code": 502, "times": 1})).await;
     let page = world.callback().await.unwrap();
-    assert_eq!(
-        (
-            page.status(),
-            page.headers()["content-type"].to_str().unwrap()
-        ),
-        (StatusCode::BAD_GATEWAY, "text/html; charset=utf-8")
-    );
-    world
-        .fault(json!({"service": "yclients", "fault": "delay", "ms": 150, "times": 1}))
-        .await;
-    world
-        .fault(json!({"service": "yclients", "fault": "redirect", "times": 1}))
-        .await;
+    assert_eq!((page.status(), page.headers()["content-type"].to_str().unwrap()), (StatusCode::BAD_GATEWAY, "text/html; charset=utf-8"));
+    world.fault(json!({"service": "yclients", "fault": "delay", "ms": 150, "times": 1})).await;
+    world.fault(json!({"service": "yclients", "fault": "redirect", "times": 1})).await;
     let started = Instant::now();
-    assert_eq!(
-        world.callback().await.unwrap().status(),
-        StatusCode::MOVED_PERMANENTLY
-    );
+    assert_eq!(world.callback().await.unwrap().status(), StatusCode::MOVED_PERMANENTLY);
     assert!(started.elapsed() >= Duration::from_millis(150));
     assert_eq!(world.state().await, "active");
     world.sandbox.shutdown().await;
@@ -160,14 +102,9 @@ async fn redirect_already_installed_html_and_delay_do_what_they_say() {
 async fn a_fault_on_another_endpoint_leaves_the_callback_alone() {
     let world = World::start().await;
     world.act("connect").await;
-    world
-        .fault(json!({"service": "yclients", "fault": "status", "code": 500, "endpoint": "status"}))
-        .await;
+    world.fault(json!({"service": "yclients", "fault": "status", "code": 500, "endpoint": "status"})).await;
     assert_eq!(world.status().await.0, StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(
-        world.callback().await.unwrap().status(),
-        StatusCode::CREATED
-    );
+    assert_eq!(world.callback().await.unwrap().status(), StatusCode::CREATED);
     world.sandbox.shutdown().await;
 }
 
@@ -183,9 +120,7 @@ async fn mistakes_in_faults_are_named() {
         json!({"service": "post", "fault": "close"}),
         json!([]),
     ] {
-        let (status, answer) = world
-            .control_raw(Method::POST, "/control/faults", bad.clone())
-            .await;
+        let (status, answer) = world.control_raw(Method::POST, "/control/faults", bad.clone()).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{bad}");
         assert!(answer["error"].is_string());
     }
@@ -199,25 +134,11 @@ async fn calls_are_recorded_without_secrets() {
     world.callback().await.unwrap();
     let recorded = calls(&world).await;
     let text = serde_json::to_string(&recorded).unwrap();
-    assert!(
-        !text.contains("sk_test_key") && !text.contains(frontdesk_sandbox::TEST_PARTNER_TOKEN),
-        "{text}"
-    );
+    assert!(!text.contains("sk_test_key") && !text.contains(frontdesk_sandbox::TEST_PARTNER_TOKEN), "{text}");
     assert_eq!(recorded[0]["path"], "/marketplace/partner/callback");
-    assert_eq!(
-        (&recorded[0]["status"], &recorded[0]["salon_id"]),
-        (&json!(201), &json!(SALON))
-    );
-    assert_eq!(
-        recorded[0]["body"]["api_key_sha256"]
-            .as_str()
-            .unwrap()
-            .len(),
-        16
-    );
-    let others = world
-        .control(Method::GET, "/control/yclients/calls?salon_id=1", json!({}))
-        .await;
+    assert_eq!((&recorded[0]["status"], &recorded[0]["salon_id"]), (&json!(201), &json!(SALON)));
+    assert_eq!(recorded[0]["body"]["api_key_sha256"].as_str().unwrap().len(), 16);
+    let others = world.control(Method::GET, "/control/yclients/calls?salon_id=1", json!({})).await;
     assert_eq!(others, json!([]));
     world.sandbox.shutdown().await;
 }
@@ -228,13 +149,7 @@ async fn the_limits_per_address_apply_once_switched_on() {
     for _ in 0..10 {
         assert_ne!(world.status().await.0, StatusCode::TOO_MANY_REQUESTS);
     }
-    world
-        .control(
-            Method::POST,
-            "/control/yclients/limits",
-            json!({"enabled": true}),
-        )
-        .await;
+    world.control(Method::POST, "/control/yclients/limits", json!({"enabled": true})).await;
     let mut refused = 0;
     for _ in 0..40 {
         refused += usize::from(world.status().await.0 == StatusCode::TOO_MANY_REQUESTS);

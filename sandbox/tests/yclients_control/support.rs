@@ -22,12 +22,7 @@ pub fn ephemeral() -> SocketAddr {
 }
 
 pub fn config() -> SandboxConfig {
-    SandboxConfig {
-        whatsapp: ephemeral(),
-        yclients: ephemeral(),
-        control: ephemeral(),
-        ..SandboxConfig::default()
-    }
+    SandboxConfig { whatsapp: ephemeral(), yclients: ephemeral(), control: ephemeral(), ..SandboxConfig::default() }
 }
 
 /// A running sandbox with one salon, [`SALON`].
@@ -39,20 +34,10 @@ pub struct World {
 impl World {
     pub async fn start() -> Self {
         let sandbox = Sandbox::start(config()).await.unwrap();
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(20))
-            .build()
-            .unwrap();
+        let client =
+            Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(20)).build().unwrap();
         let world = Self { sandbox, client };
-        world
-            .control(
-                Method::POST,
-                "/control/salons",
-                json!({"salon_id": SALON, "title": "Салон"}),
-            )
-            .await;
+        world.control(Method::POST, "/control/salons", json!({"salon_id": SALON, "title": "Салон"})).await;
         world
     }
 
@@ -64,30 +49,14 @@ impl World {
     }
 
     /// A control call, however it ends.
-    pub async fn control_raw(
-        &self,
-        method: Method,
-        path: &str,
-        body: Value,
-    ) -> (StatusCode, Value) {
+    pub async fn control_raw(&self, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
         let url = format!("{}{path}", self.sandbox.control_url());
-        let answer = self
-            .client
-            .request(method, url)
-            .json(&body)
-            .send()
-            .await
-            .unwrap();
+        let answer = self.client.request(method, url).json(&body).send().await.unwrap();
         (answer.status(), answer.json().await.unwrap())
     }
 
     pub async fn act(&self, action: &str) -> Value {
-        self.control(
-            Method::POST,
-            &format!("/control/salons/{SALON}/{action}"),
-            json!({}),
-        )
-        .await
+        self.control(Method::POST, &format!("/control/salons/{SALON}/{action}"), json!({})).await
     }
 
     pub async fn fault(&self, fault: Value) {
@@ -95,18 +64,9 @@ impl World {
     }
 
     /// A partner's call as the server makes it.
-    pub async fn partner(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<Value>,
-    ) -> reqwest::Result<Response> {
+    pub async fn partner(&self, method: Method, path: &str, body: Option<Value>) -> reqwest::Result<Response> {
         let url = format!("{}{path}", self.sandbox.addresses().yclients);
-        let request = self
-            .client
-            .request(method, url)
-            .header("accept", ACCEPT)
-            .bearer_auth(TEST_PARTNER_TOKEN);
+        let request = self.client.request(method, url).header("accept", ACCEPT).bearer_auth(TEST_PARTNER_TOKEN);
         match body {
             Some(body) => request.json(&body).send().await,
             None => request.send().await,
@@ -114,12 +74,7 @@ impl World {
     }
 
     pub async fn callback(&self) -> reqwest::Result<Response> {
-        self.partner(
-            Method::POST,
-            "/marketplace/partner/callback",
-            Some(registration(&[])),
-        )
-        .await
+        self.partner(Method::POST, "/marketplace/partner/callback", Some(registration(&[]))).await
     }
 
     pub async fn status(&self) -> (StatusCode, Value) {
@@ -132,11 +87,7 @@ impl World {
     pub async fn state(&self) -> String {
         let (status, body) = self.status().await;
         let state = body["data"]["connection_status"]["status"].as_str();
-        if status == StatusCode::NOT_FOUND {
-            "none".into()
-        } else {
-            state.unwrap().to_owned()
-        }
+        if status == StatusCode::NOT_FOUND { "none".into() } else { state.unwrap().to_owned() }
     }
 }
 
@@ -161,11 +112,7 @@ impl Receiver {
         let listener = TcpListener::bind(ephemeral()).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self {
-            url,
-            received,
-            task,
-        }
+        Self { url, received, task }
     }
 
     pub fn received(&self) -> Vec<(String, Value)> {
@@ -179,9 +126,7 @@ impl Receiver {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), enough)
-            .await
-            .expect("the webhooks arrive");
+        tokio::time::timeout(Duration::from_secs(10), enough).await.expect("the webhooks arrive");
         self.received()
     }
 }

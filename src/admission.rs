@@ -16,8 +16,8 @@ pub use bodies::BodyRoom;
 pub use limits::Limited;
 pub use origins::{OriginPolicy, OriginRule, ParseOriginError};
 
-pub(crate) use limits::Source;
 use bodies::Bodies;
+pub(crate) use limits::Source;
 use limits::{Bucket, Rate};
 
 /// Requests per minute and address on routes that need no credential.

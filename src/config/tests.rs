@@ -98,7 +98,8 @@ fn a_default_build_refuses_the_sandbox_mode_in_words() {
 fn the_ports_of_the_sandbox_come_from_file_and_environment_and_follow_the_server() {
     let built_in = ("sandbox.toml", include_str!("../../config/sandbox.toml"));
     let file = ("own.toml", "[sandbox]\nwhatsapp_port = 1700\ncontrol_port = 1720\n[server]\nport = 4000\n");
-    let settings = environment(&[("JWT_SECRET", SECRET), ("FRONTDESK_SERVER_MODE", "development"), ("FRONTDESK_SANDBOX_CONTROL_PORT", "2720")]);
+    let settings =
+        environment(&[("JWT_SECRET", SECRET), ("FRONTDESK_SERVER_MODE", "development"), ("FRONTDESK_SANDBOX_CONTROL_PORT", "2720")]);
     let config = Config::load([built_in, file], &settings).expect("valid");
     let ports = (config.sandbox.whatsapp_port, config.sandbox.yclients_port, config.sandbox.control_port);
     assert_eq!(ports, (1700, 7710, 2720));

@@ -56,7 +56,9 @@ pub enum OpenError {
         step: String,
     },
     /// Not the key it was sealed with.
-    #[error("the seal key is not the one this database was made with; set the right FRONTDESK_STORE_SEAL_KEY, or put the right seal.key back")]
+    #[error(
+        "the seal key is not the one this database was made with; set the right FRONTDESK_STORE_SEAL_KEY, or put the right seal.key back"
+    )]
     WrongSealKey,
     /// This user may not read or write there.
     #[error("this user may not read and write {folder}; the folder must belong to the user that runs frontdesk")]

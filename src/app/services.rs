@@ -23,7 +23,12 @@ pub(crate) async fn run_sandbox(args: &SandboxArgs, mut config: Config, recorder
         Ok(())
     } else {
         point_at(&mut config, &sandbox).map_err(|error| StartError::Sandbox(error.into()))?;
+        let asked_for = config.sandbox.server_url.clone();
         let mut app = App::start(config, recorder).await?;
+        if asked_for.ends_with(":0") {
+            // Any free port was asked for; now it is known.
+            sandbox.set_server_url(&format!("http://{}", app.address)).map_err(|error| StartError::Sandbox(error.into()))?;
+        }
         print_addresses(&sandbox, Some(&app));
         let result = app.run_until_signal().await;
         signals::forced_by_second_signal(app.stop(grace)).await;

@@ -4,6 +4,7 @@ mod browser;
 mod isolation;
 mod journey;
 mod kill;
+mod newcomer;
 mod plain_build;
 mod powercut_harness;
 mod powercut_library;

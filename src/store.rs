@@ -167,7 +167,7 @@ impl Store {
         let _ = self.0.done.clone().wait_for(|done| *done).await;
     }
 
-    /// Opens every value once, for `frontdesk check` and for backups: an error names the first that can't be read. Blocks; returns the keys seen.
+    /// Opens every value once: an error names the first that can't be read. Blocks; returns the keys seen.
     pub fn verify(&self) -> Result<u64, RecordsError> {
         self.0.reader.verify()
     }

@@ -141,7 +141,8 @@ async fn the_login_of_a_known_device_costs_a_handful_of_writes() {
     link.wish(LinkCommand::Close).await;
     assert_eq!(link.end().await, LinkEnd::Closed);
     let writes = rig.records.commits() - before;
-    assert!(writes <= 8, "{writes} writes, which a thousand sessions do at every start");
+    // 5 to 10, by how many the library gathers into one; one write per pre-key would be hundreds.
+    assert!(writes <= 20, "{writes} writes, which a thousand sessions do at every start");
     rig.finish().await;
 }
 

@@ -90,6 +90,7 @@ pub(super) struct Live {
     pub(super) next_attempt: &'static str,
     pub(super) connection_lost: &'static str,
     pub(super) connection_back: &'static str,
+    pub(super) no_longer_live: &'static str,
     pub(super) copied: &'static str,
     pub(super) asking: &'static str,
     pub(super) done_page_title: &'static str,

@@ -28,7 +28,7 @@ const model = {
   code: $("code-text").textContent, codePhone: $("code-phone").textContent, codeEnds: since(initial.codeLeftMs),
   phone: $("done-phone").textContent, linked: initial.linked,
   activation: initial.activation,
-  live: undefined, refused: "",
+  live: undefined, asked: false, refused: "",
 };
 let woke = false;
 
@@ -39,7 +39,7 @@ const events = {
     if (state !== model.state) model.stateAt = performance.now();
     Object.assign(model, { state, reason, action, retryAt });
     if (state === "Pairing" || state === "Online") model.linked = true;
-    if (["LoggedOut", "AwaitingScan", "AwaitingCode"].includes(state)) model.linked = false;
+    if (["LoggedOut", "AwaitingScan", "AwaitingCode"].includes(state) || reason === "uninstalled") model.linked = false;
     if (state !== "AwaitingScan") Object.assign(model, { qr: "", qrEnds: 0 });
     if (state !== "AwaitingCode") Object.assign(model, { code: "", codeEnds: 0 });
   },
@@ -96,7 +96,16 @@ async function poll() {
   const { status, body } = await ask(`/marketplace/api/status/${encodeURIComponent(session)}`);
   if (model.live || model.refused) return;
   if (status === 401 || status === 403) return stop(body.code ?? "AUTH_INVALID");
-  if (status === 200) await learn(body);
+  model.asked = status === 200;
+  if (model.asked) {
+    line("");
+    await learn(body);
+  } else if (status === 0) {
+    // Whoever scans this now may scan the code of a link that is gone.
+    Object.assign(model, { qr: "", qrEnds: 0 });
+    line(words.live.connectionLost);
+    tick();
+  }
   const busy = status === 429 || status === 0 || document.hidden;
   pollSoon(busy ? POLL_HIDDEN_MS : POLL_MS);
 }
@@ -137,7 +146,9 @@ const live = open({
     model.live = connected;
     if (connected) clearTimeout(pollTimer);
     else if (before !== false) pollSoon(POLL_AFTER_MS);
-    if (!connected) line(words.live.connectionLost);
+    if (connected) model.asked = false;
+    // Asking over HTTP does as well: nothing to worry about.
+    if (!connected) line(model.asked ? "" : words.live.connectionLost);
     else line(before === false ? words.live.connectionBack : "", LINE_MS);
   },
 });
@@ -282,7 +293,10 @@ function renderDone(done) {
 }
 
 function renderRefused() {
-  const { title, text } = model.refused === "AUTH_EXPIRED" || model.refused === "TOKEN_EXPIRED" ? words.live.tokenOver : words.live.tokenBad;
+  const expired = model.refused.endsWith("EXPIRED");
+  // What is done stays done; the page only hears no more of it.
+  if (expired && !$("done").hidden) return line(words.live.noLongerLive);
+  const { title, text } = expired ? words.live.tokenOver : words.live.tokenBad;
   for (const id of ["qr", "code", "pair", "request-qr", "reconnect", "done", "activation", "state-timer"]) show(id, false);
   line("");
   put("state-title", title);
@@ -294,10 +308,10 @@ function renderRefused() {
 }
 
 function span(ms) {
-  const seconds = Math.max(1, Math.ceil(ms / 1000)), minutes = Math.ceil(seconds / 60);
+  const seconds = Math.max(1, Math.ceil(ms / 1000)), minutes = Math.round(seconds / 60);
   if (seconds < 100) return words.live.seconds.replace("{n}", seconds);
   if (minutes < 100) return words.live.minutes.replace("{n}", minutes);
-  return words.live.hours.replace("{n}", Math.ceil(minutes / 60));
+  return words.live.hours.replace("{n}", Math.round(minutes / 60));
 }
 
 const until = (moment) => (moment ? Date.parse(moment) - drift - Date.now() : 0);

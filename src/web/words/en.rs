@@ -67,7 +67,7 @@ pub(super) static WORDS: Words = Words {
         pair_title: "Connect with the phone number",
         pair_hint: "Handy when this page is open on the same phone, or the camera can't read the code.",
         phone_label: "The salon's WhatsApp number",
-        phone_hint: "With the country code, for example +7 916 123-45-67",
+        phone_hint: "With the country code, for example +7\u{a0}916\u{a0}123\u{2011}45\u{2011}67",
         phone_submit: "Get a code",
         code_label: "Code for the phone",
         copy: "Copy the code",
@@ -93,7 +93,7 @@ pub(super) static WORDS: Words = Words {
             "The phone must be online at least once in two weeks",
             "You can switch the integration off in YClients at any time",
         ],
-        no_script: "Turn JavaScript on, so that the code refreshes by itself. While it is off, the page reloads every 15 seconds.",
+        no_script: "Turn JavaScript on to get a code. While it is off, only the state is shown here; the page reloads every 15 seconds.",
         refresh: "Reload the page",
     },
     live: Live {
@@ -104,6 +104,7 @@ pub(super) static WORDS: Words = Words {
         next_attempt: "Next try in {time}",
         connection_lost: "Connection to this page lost, retrying…",
         connection_back: "Connection is back",
+        no_longer_live: "This page is no longer updated: its time is over. The connection goes on.",
         copied: "Copied",
         asking: "Asking…",
         done_page_title: "Done",
@@ -126,7 +127,7 @@ pub(super) static WORDS: Words = Words {
     },
     failures: FailureWords {
         phone_required: "Enter the phone number.",
-        invalid_phone_format: "This doesn't look like a number. It needs 10–15 digits with the country code, for example +7 916 123-45-67.",
+        invalid_phone_format: "This doesn't look like a number. It needs 10–15 digits with the country code, for example +7\u{a0}916\u{a0}123\u{2011}45\u{2011}67.",
         request_in_progress: "A code is already being requested, wait a few seconds.",
         pairing_code_failed: "WhatsApp gave no code. Check the number and try again in a minute, or scan the QR code.",
         already_connected: "WhatsApp is connected already.",
@@ -145,7 +146,7 @@ pub(super) static WORDS: Words = Words {
 
 fn state(state: SessionState) -> Text {
     let (title, text) = match state {
-        SessionState::Idle => ("Not started", "Ask for a code to begin."),
+        SessionState::Idle => ("Not started", "There is no connection to WhatsApp now."),
         SessionState::Connecting => ("Connecting to WhatsApp", "This usually takes a few seconds."),
         SessionState::AwaitingScan => ("Scan the QR code", "Point the camera at it from WhatsApp on the salon's phone."),
         SessionState::AwaitingCode => ("Type the code on the phone", "WhatsApp on the phone asks for a code of eight characters."),

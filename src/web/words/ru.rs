@@ -75,7 +75,7 @@ pub(super) static WORDS: Words = Words {
         pair_title: "Подключить по номеру телефона",
         pair_hint: "Удобно, если эта страница открыта на том же телефоне или камера не читает код.",
         phone_label: "Номер WhatsApp салона",
-        phone_hint: "С кодом страны, например +7 916 123-45-67",
+        phone_hint: "С кодом страны, например +7\u{a0}916\u{a0}123\u{2011}45\u{2011}67",
         phone_submit: "Получить код",
         code_label: "Код для телефона",
         copy: "Скопировать код",
@@ -101,7 +101,7 @@ pub(super) static WORDS: Words = Words {
             "Телефон должен выходить в интернет хотя бы раз в две недели",
             "Отключить интеграцию можно в YClients в любой момент",
         ],
-        no_script: "Чтобы код обновлялся сам, включите JavaScript. Пока он выключен, страница перезагружается каждые 15 секунд.",
+        no_script: "Чтобы получить код, включите JavaScript. Пока он выключен, здесь видно только состояние; страница перезагружается каждые 15 секунд.",
         refresh: "Обновить страницу",
     },
     live: Live {
@@ -112,6 +112,7 @@ pub(super) static WORDS: Words = Words {
         next_attempt: "Следующая попытка через {time}",
         connection_lost: "Связь со страницей прервалась, восстанавливаем…",
         connection_back: "Связь восстановлена",
+        no_longer_live: "Страница больше не обновляется: её время вышло. Подключение работает дальше.",
         copied: "Скопировано",
         asking: "Запрашиваем…",
         done_page_title: "Готово",
@@ -136,7 +137,7 @@ pub(super) static WORDS: Words = Words {
     },
     failures: FailureWords {
         phone_required: "Введите номер телефона.",
-        invalid_phone_format: "Это не похоже на номер. Нужно 10–15 цифр с кодом страны, например +7 916 123-45-67.",
+        invalid_phone_format: "Это не похоже на номер. Нужно 10–15 цифр с кодом страны, например +7\u{a0}916\u{a0}123\u{2011}45\u{2011}67.",
         request_in_progress: "Код уже запрашивается, подождите несколько секунд.",
         pairing_code_failed: "WhatsApp не дал код. Проверьте номер и попробуйте через минуту или отсканируйте QR-код.",
         already_connected: "WhatsApp уже подключён.",
@@ -155,7 +156,7 @@ pub(super) static WORDS: Words = Words {
 
 fn state(state: SessionState) -> Text {
     let (title, text) = match state {
-        SessionState::Idle => ("Подключение не запущено", "Запросите код, чтобы начать."),
+        SessionState::Idle => ("Подключение не запущено", "Сейчас связи с WhatsApp нет."),
         SessionState::Connecting => ("Соединяемся с WhatsApp", "Обычно это занимает несколько секунд."),
         SessionState::AwaitingScan => ("Отсканируйте QR-код", "Наведите на него камеру из WhatsApp на телефоне салона."),
         SessionState::AwaitingCode => ("Введите код на телефоне", "WhatsApp на телефоне попросит код из восьми знаков."),

@@ -74,7 +74,7 @@ export async function tooManySocketsAreRefused() {
 /** The token's hour passes while the socket is open. */
 export async function aTokenThatExpiresEndsItsSocket() {
   await salonExists(SALON);
-  const client = await tab(mint(await onboard(SALON), { exp: now() + 3 }));
+  const client = await tab(mint(await onboard(SALON), { exp: now() + 4 }));
   const error = await client.hears("error");
   same(error.code, "AUTH_EXPIRED", "the farewell");
   check(typeof error.message === "string" && error.message.length > 3, "the farewell has words");

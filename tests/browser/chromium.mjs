@@ -89,10 +89,12 @@ export async function openAsOwner(page, salon) {
 
 export const addressFor = async (salon) => `${SERVER}/marketplace/onboarding?token=${await onboard(salon)}`;
 
-/** Waits for a QR code and reads it from the pixels of the whole page, as a phone's camera would. */
+/** Waits for a QR code and reads it from the pixels of the whole page, as a phone's camera would. Keeps the picture when it has a name. */
 export async function readQr(page, file) {
   await page.locator("#qr-image").waitFor();
-  return until("a QR code that can be read from a screenshot", async () => decode(await shoot(page, file)));
+  if (file) await shoot(page, file);
+  const look = () => page.screenshot({ fullPage: true, animations: "disabled", scale: "css" });
+  return until("a QR code that can be read from a screenshot", async () => decode(await look()));
 }
 
 /** A screenshot of the whole page; kept when it has a name. */

@@ -82,6 +82,11 @@ async fn browser_a_token_that_expires_on_an_open_page_has_words() {
 }
 
 #[tokio::test]
+async fn browser_a_done_page_outlives_its_token() {
+    scenario("aDonePageOutlivesItsToken").await;
+}
+
+#[tokio::test]
 async fn browser_hostile_names_are_shown_as_text() {
     scenario("hostileNamesAreShownAsText").await;
 }

@@ -1,9 +1,16 @@
 // Doors that stay closed, and names that want to be more than names.
 
-import { PHONE, addressFor, fits, isAccessible, isClean, observe, readQr, shoot, visitor, worksWithoutMouse } from "../chromium.mjs";
-import { SERVER, check, mint, onboard, pressConnect, salonExists, same } from "../stage.mjs";
+import { PHONE, addressFor, fits, isAccessible, isClean, isDone, observe, shoot, text, visitor, worksWithoutMouse } from "../chromium.mjs";
+import { SERVER, ask, check, mint, onboard, phoneExists, pressConnect, salonExists, same, scan, status, until } from "../stage.mjs";
 
 const SALON = 740_001;
+const NUMBER = "79007400001";
+
+/** Long enough for a page to open on a loaded machine. */
+const endsSoon = (token) => mint(token, { exp: Math.floor(Date.now() / 1000) + 6 });
+
+/** The code over HTTP; the server waits for it. */
+const qrOf = async (token) => (await ask("/marketplace/api/qr", token, { method: "POST" })).body.qr;
 
 /** Words in the reader's language, a way back, no trace of what was refused. */
 async function refused(page, name, address, wanted, alphabet) {
@@ -45,16 +52,35 @@ export async function errorPagesHaveWordsAndAWayBack(browser) {
 /** The token's time passes while the page is open: words and a way back, no error in a loop. */
 export async function aTokenThatExpiresOnAnOpenPage(browser) {
   await salonExists(SALON);
-  const token = mint(await onboard(SALON), { exp: Math.floor(Date.now() / 1000) + 4 });
+  const token = await onboard(SALON);
+  await qrOf(token);
   const page = await (await visitor(browser)).newPage();
   const seen = observe(page);
-  await page.goto(`${SERVER}/marketplace/onboarding?token=${token}`);
-  await readQr(page);
+  await page.goto(`${SERVER}/marketplace/onboarding?token=${endsSoon(token)}`);
+  await page.locator("#qr-image").waitFor();
   await page.locator("#start-over").waitFor();
   check((await page.locator("#state-title").innerText()).includes("вышло"), "the page says that its time is over");
   check(!(await page.locator("#qr").isVisible()), "no code that nobody may use");
   await isAccessible(page, "a page whose time is over");
   await shoot(page, "expired");
+  await isClean(page, seen);
+}
+
+/** Its time over, a page that is done doesn't send its owner back to the start. */
+export async function aDonePageOutlivesItsToken(browser) {
+  await salonExists(SALON);
+  await phoneExists(NUMBER);
+  const token = await onboard(SALON);
+  await scan(NUMBER, await qrOf(token));
+  await until("the salon is active", async () => (await status(SALON, token)).activation.status === "active");
+  const page = await (await visitor(browser)).newPage();
+  const seen = observe(page);
+  await page.goto(`${SERVER}/marketplace/onboarding?token=${endsSoon(token)}`);
+  await isDone(page);
+  await until("the page says that it hears no more", async () => (await text(page, "line")).includes("не обновляется"));
+  check(await page.locator("#done").isVisible(), "done stays done");
+  await isAccessible(page, "a done page whose time is over");
+  await shoot(page, "done-expired");
   await isClean(page, seen);
 }
 
@@ -77,7 +103,7 @@ export async function hostileNamesAreShownAsText(browser) {
     const printable = name.replace(/[\u202a-\u202e\u2066-\u2069]/g, "").replace(/\s+/g, " ");
     const cut = shown.endsWith("…") ? shown.slice(0, -1) : shown;
     check(cut.length > 0 && printable.startsWith(cut), `shown as ${shown}`);
-    await readQr(page);
+    await page.locator("#qr-image").waitFor();
     await fits(page, name.slice(0, 20));
     if (name.length > 1000) await shoot(page, "long-name");
     await isClean(page, seen);
@@ -91,7 +117,7 @@ export async function withoutScriptsThePageStillSaysWhatToDo(browser) {
   const context = await browser.newContext({ ...PHONE, locale: "ru-RU", javaScriptEnabled: false });
   const page = await context.newPage();
   await page.goto(await addressFor(SALON));
-  check((await page.locator("#app").innerText()).includes("JavaScript"), "the page says what is missing");
+  check((await page.locator("#app").innerText()).includes("включите JavaScript"), "the page says what is missing");
   same(await page.locator("#app button:visible, #app summary:visible").count(), 0, "buttons that would do nothing");
   await fits(page, "a page without scripts");
   await shoot(page, "no-script");

@@ -68,6 +68,8 @@ export async function aPageWithoutASocketGoesOnByAsking(browser) {
   const seen = observe(page);
   await page.routeWebSocket(/\/socket\.io\//, (socket) => socket.close());
   await page.goto(await addressFor(SALON));
+  await readQr(page);
+  await until("the page has nothing to complain about", async () => (await text(page, "line")) === "");
   await scan(NUMBER, await readQr(page));
   await isDone(page);
   check(seen.events.length === 0, "the socket was blocked");

@@ -29,6 +29,7 @@ export async function aRestartedServerIsFoundAgainWhileWaiting(browser) {
   const old = await readQr(page);
   await server("kill");
   await saysThatTheServerIsAway(page);
+  await until("no code that nobody would take", async () => !(await page.locator("#qr-image").isVisible()));
   await shoot(page, "server-away");
   await isAccessible(page, "a page without its server");
   await server("start");
@@ -65,6 +66,7 @@ export async function anUninstallOnAnOpenPageHasWords(browser) {
   check(!(await page.locator("#qr").isVisible()) && !(await page.locator("#pair").isVisible()), "no code for a removed integration");
   const said = `${await text(page, "state-title")} ${await text(page, "state-reason")}`;
   check(said.includes("YClients"), `the page says ${said}`);
+  same(await page.locator("[aria-current=step]").getAttribute("data-step"), "1", "the step of a removed integration");
   await isAccessible(page, "a removed integration");
   await shoot(page, "uninstalled");
   await isClean(page, seen);

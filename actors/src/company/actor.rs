@@ -137,6 +137,7 @@ async fn handle(desk: &mut Desk, message: CompanyMsg) -> Result<(), ActorProcess
         CompanyMsg::Begin => return desk.begin().await,
         CompanyMsg::Drain => desk.drain(),
         message if !desk.is_loaded() => desk.postpone(message),
+        message @ CompanyMsg::Request(Request::Register(..)) if desk.webhook_comes_first() => desk.postpone(message),
         CompanyMsg::Request(request) => answer(desk, request).await,
         CompanyMsg::Session { epoch, report } => desk.session_said(epoch, report).await,
         CompanyMsg::SessionDue => desk.start_session_again().await,

@@ -119,7 +119,7 @@ impl Desk {
         self.record.is_some()
     }
 
-    /// Keeps a message for after the load. Bounded by what may wait for a company.
+    /// Keeps a message for later: for after the load, or after the webhook that came before it. Bounded by what may wait for a company.
     pub(super) fn postpone(&mut self, message: CompanyMsg) {
         self.postponed.push(message);
     }
@@ -144,10 +144,15 @@ impl Desk {
         self.start_session(stored.session).await;
         self.read_inbox().await;
         self.settle().await;
+        self.take_up_postponed();
+        Ok(())
+    }
+
+    /// Sends itself what was postponed, in order.
+    pub(super) fn take_up_postponed(&mut self) {
         for message in std::mem::take(&mut self.postponed) {
             let _ = self.myself.send_message(message);
         }
-        Ok(())
     }
 
     async fn load(&mut self) -> Result<Option<StoredCompany>, RecordsError> {

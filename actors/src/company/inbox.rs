@@ -14,6 +14,8 @@ use crate::session::machine::Wish;
 #[derive(Default)]
 pub(super) struct InboxDesk {
     stopping: Option<(InboxEntry, Ending)>,
+    /// What it means could not be stored; it is read again.
+    again: bool,
 }
 
 impl Desk {
@@ -74,6 +76,11 @@ impl Desk {
         self.handled(changes, record).await
     }
 
+    /// A webhook that came before it ends a session and is not carried out yet: a registration now would be taken back by it.
+    pub(super) fn webhook_comes_first(&self) -> bool {
+        self.inbox.stopping.is_some() || self.inbox.again
+    }
+
     /// The session is down for certain: commit what the webhook means, then go on with the next one.
     pub(super) async fn session_stopped(&mut self) {
         if self.inbox.stopping.is_some() {
@@ -91,8 +98,11 @@ impl Desk {
             Ending::Frozen => commits::of_freeze(record, entry.id, now),
         };
         // A failed commit leaves the webhook in the inbox: it is read again, and stopping what is stopped is harmless.
-        self.handled(changes, next).await;
+        self.inbox.again = !self.handled(changes, next).await;
         self.show();
+        if !self.inbox.again {
+            self.take_up_postponed();
+        }
     }
 
     async fn handled(&mut self, changes: Vec<Change>, next: crate::records::CompanyRecord) -> bool {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use frontdesk_actors::company::{ActivateRequestError, QrError};
 use frontdesk_actors::events::Fact;
+use frontdesk_actors::fleet::Registration;
 use frontdesk_actors::ports::{Installation, LinkCommand};
 use frontdesk_actors::records::{EventKind, IntegrationStatus, LifecycleEvent};
 use frontdesk_actors::testing::{LinkScript, World, account, salon, until, until_state, wait_until};
@@ -77,6 +78,30 @@ async fn an_uninstall_waits_for_a_stubborn_link_only_a_moment() {
     until(&company, |view| view.integration == IntegrationStatus::Uninstalled).await;
     assert!(began.elapsed() <= Duration::from_secs(11));
     wait_until("the link is cut", || !world.connector.running(company.company_id())).await;
+    fleet.drain(GRACE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reinstall_while_the_uninstall_still_closes_the_link_is_not_taken_back() {
+    let world = World::new();
+    let fleet = world.start().await;
+    let company = active_salon(&world, &fleet, 10).await;
+    let link = world.connector.link(company.company_id()).await;
+    world.connector.script(company.company_id(), LinkScript::online(account(10)).stubborn());
+    link.end(frontdesk_actors::ports::LinkEnd::RestartRequired);
+    until(&company, |view| view.connected() && view.session.generation > link.generation()).await;
+    fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, body()).await.unwrap();
+    world.marketplace.set_installation(salon(10), Installation::Pending);
+    let registration = || Registration { salon_id: salon(10), user_data: None, user_data_sign: None };
+    // The owner presses again until it works.
+    while fleet.register(registration()).await.is_err() {}
+    wait_until("the inbox is empty", || world.records.waiting_inbox().is_empty()).await;
+    let view = until(&company, |view| view.session.state != SessionState::Online).await;
+    assert_eq!(view.integration, IntegrationStatus::Pending);
+    assert!(!world.records.has_vault(company.company_id()), "the old credentials are gone");
+    let timeline = world.records.timeline(company.company_id());
+    let last = |kind| timeline.iter().rposition(|line| *line == kind);
+    assert!(last(EventKind::Uninstalled) < last(EventKind::RegistrationStarted), "{timeline:?}");
     fleet.drain(GRACE).await;
 }
 

@@ -61,38 +61,20 @@ impl World {
 
 impl Service {
     /// Listens on a loopback address and serves until [`Service::shutdown`].
-    pub async fn start(
-        listen: SocketAddr,
-        whatsapp: whatsapp::Service,
-        yclients: yclients::Service,
-    ) -> anyhow::Result<Self> {
+    pub async fn start(listen: SocketAddr, whatsapp: whatsapp::Service, yclients: yclients::Service) -> anyhow::Result<Self> {
         wire::require_loopback(listen)?;
-        let listener = TcpListener::bind(listen)
-            .await
-            .map_err(|error| anyhow::anyhow!("can't listen on {listen}: {error}"))?;
+        let listener = TcpListener::bind(listen).await.map_err(|error| anyhow::anyhow!("can't listen on {listen}: {error}"))?;
         let address = listener.local_addr()?;
         let client = wire::client(SERVER_TIMEOUT)?;
-        let world = World {
-            whatsapp,
-            yclients,
-            client,
-            faults_set: Arc::default(),
-        };
+        let world = World { whatsapp, yclients, client, faults_set: Arc::default() };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (app, stopped) = (router(world), stop.clone().cancelled_owned());
         tasks.spawn(async move {
-            if let Err(error) = axum::serve(listener, app)
-                .with_graceful_shutdown(stopped)
-                .await
-            {
+            if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
                 tracing::error!(%error, "the control service stopped serving");
             }
         });
-        Ok(Self {
-            address,
-            stop,
-            tasks,
-        })
+        Ok(Self { address, stop, tasks })
     }
 
     /// The address really bound.
@@ -104,10 +86,7 @@ impl Service {
     pub async fn shutdown(&self) {
         self.stop.cancel();
         self.tasks.close();
-        if tokio::time::timeout(SHUTDOWN_GRACE, self.tasks.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(SHUTDOWN_GRACE, self.tasks.wait()).await.is_err() {
             tracing::warn!("the control service left calls unfinished");
         }
     }
@@ -120,24 +99,18 @@ fn router(world: World) -> Router {
         .route("/control/salons/{salon_id}/{action}", post(salons::act))
         .route("/control/yclients/calls", get(salons::calls))
         .route("/control/yclients/limits", post(salons::limits))
-        .route(
-            "/control/server",
-            get(salons::server).post(salons::set_server),
-        )
+        .route("/control/server", get(salons::server).post(salons::set_server))
         .route("/control/phones", get(phones::list).post(phones::add))
         .route("/control/phones/{number}/scan", post(phones::scan))
         .route("/control/phones/{number}/scan-page", post(scan_page::scan))
-        .route(
-            "/control/phones/{number}/enter-code",
-            post(phones::enter_code),
-        )
+        .route("/control/phones/{number}/enter-code", post(phones::enter_code))
+        .route("/control/phones/{number}/devices", post(phones::add_devices))
+        .route("/control/phones/{number}/passkey", get(phones::passkey).post(phones::set_passkey))
+        .route("/control/phones/{number}/passkey/assert", post(phones::assert_passkey))
         .route("/control/phones/{number}/unlink", post(phones::unlink))
         .route("/control/phones/{number}/send", post(phones::send))
         .route("/control/phones/{number}/messages", get(phones::messages))
-        .route(
-            "/control/faults",
-            get(faults::list).post(faults::set).delete(faults::clear),
-        )
+        .route("/control/faults", get(faults::list).post(faults::set).delete(faults::clear))
         .route("/control/stats", get(faults::stats))
         .route("/control-page/salons/{salon_id}/open", get(page::open))
         .route("/", get(page::index))
@@ -161,12 +134,8 @@ async fn only_this_machine(
     let host = header_text(request.headers(), header::HOST);
     let origin = header_text(request.headers(), header::ORIGIN);
     let known = |authority: &str| wire::loopback_url(&format!("http://{authority}")).is_ok();
-    if host.is_some_and(|host| !known(host))
-        || origin.is_some_and(|origin| wire::loopback_url(origin).is_err())
-    {
-        return Err(error::ControlError::forbidden(
-            "this service answers to loopback addresses only",
-        ));
+    if host.is_some_and(|host| !known(host)) || origin.is_some_and(|origin| wire::loopback_url(origin).is_err()) {
+        return Err(error::ControlError::forbidden("this service answers to loopback addresses only"));
     }
     Ok(next.run(request).await)
 }

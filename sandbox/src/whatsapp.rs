@@ -15,15 +15,19 @@ mod appstate;
 mod companion;
 mod fault;
 mod http;
+mod idle;
 mod iq;
+mod limits;
 mod link;
 mod lock;
 mod mail;
 mod media;
 mod noise;
+mod passkey;
 mod phone;
 mod signal;
 mod stanza;
+mod strike;
 mod usync;
 mod view;
 mod wire;
@@ -38,11 +42,13 @@ use base64::Engine as _;
 use wacore::pair::PairUtils;
 use wacore::pair_code::PairCodeUtils;
 
-pub use fault::{FaultTarget, WhatsappFault};
+pub use fault::{Enforcement, FaultTarget, WhatsappFault};
+pub use passkey::{PasskeyAssertion, PasskeyBehaviour, PasskeySettings, PasskeyStage, PasskeyView};
 pub use view::{Direction, LinkedDevice, PhoneError, PhoneMessage, PhoneView, WhatsappStats};
 
-use link::{Command, Ending};
+use link::Command;
 use phone::{KeptPhone, Phone, parse_number};
+use strike::{remove_devices, strike};
 use world::{CodeSlot, World, tick};
 
 /// Every QR text may come as the deep link that phones' cameras understand.
@@ -117,12 +123,19 @@ impl Service {
 
     /// Types a pairing code on a phone; returns when the new device has proven itself.
     pub async fn enter_code(&self, number: &str, code: &str) -> Result<LinkedDevice, PhoneError> {
+        self.enter_code_shown_for(number, code, number).await
+    }
+
+    /// Types a pairing code on a phone that a device shows for another number. The device then gets another account
+    /// than it asked for.
+    pub async fn enter_code_shown_for(&self, number: &str, code: &str, shown_for: &str) -> Result<LinkedDevice, PhoneError> {
+        let shown_for = parse_number(shown_for)?;
         let phone = self.phone(number)?;
         let code: String = code.chars().filter(|character| !matches!(character, '-' | ' ')).collect::<String>().to_ascii_uppercase();
         if !PairCodeUtils::validate_code(&code) {
             return Err(PhoneError::InvalidCode);
         }
-        let slot = self.awaited_code(&phone.number).await?;
+        let slot = self.awaited_code(&shown_for).await?;
         let (wrapped, reference) = (slot.wrapped_ephemeral, slot.reference);
         let device = link::start_hello(&slot.link, phone, code, wrapped, reference).await?;
         Ok(LinkedDevice { device, online: false })
@@ -145,6 +158,28 @@ impl Service {
         if remove_devices(&phone).await { Ok(()) } else { Err(PhoneError::NotLinked) }
     }
 
+    /// Fills slots of a phone with devices nobody sits at; returns their numbers.
+    pub fn link_idle_devices(&self, number: &str, count: usize) -> Result<Vec<u16>, PhoneError> {
+        let phone = self.phone(number)?;
+        (0..count).map(|_| idle::link_idle_device(&phone)).collect()
+    }
+
+    /// Whether linking with a phone asks for its passkey, and how that goes.
+    pub fn set_passkey(&self, number: &str, settings: PasskeySettings) -> Result<(), PhoneError> {
+        self.phone(number)?.set_passkey_settings(settings);
+        Ok(())
+    }
+
+    /// A phone's passkey, and how far the last link by it has come.
+    pub fn passkey(&self, number: &str) -> Result<PasskeyView, PhoneError> {
+        Ok(self.phone(number)?.passkey_view())
+    }
+
+    /// What the phone's owner gets from their authenticator for the options a device was asked with.
+    pub fn assert_passkey(&self, number: &str, options: &str) -> Result<PasskeyAssertion, PhoneError> {
+        self.phone(number)?.passkey().assert(options)
+    }
+
     /// Sends a text from a phone to all devices of another number; returns the message id.
     pub async fn send(&self, number: &str, to: &str, text: &str) -> Result<String, PhoneError> {
         let from = self.phone(number)?;
@@ -159,7 +194,7 @@ impl Service {
 
     /// Plays a fault; see [`WhatsappFault`] for the list.
     pub fn set_fault(&self, target: FaultTarget, fault: WhatsappFault) -> Result<(), String> {
-        fault::validate(fault)?;
+        fault::validate(&target, fault)?;
         let target = match target {
             FaultTarget::All => FaultTarget::All,
             FaultTarget::Number(number) => {
@@ -181,6 +216,9 @@ impl Service {
         for link in self.world.links_of(&FaultTarget::All) {
             self.world.tasks.spawn(async move { link.tell(Command::Thaw).await });
         }
+        for phone in self.world.phones() {
+            self.world.tasks.spawn(async move { limits::lift(&phone).await });
+        }
     }
 
     /// The counters.
@@ -199,52 +237,6 @@ impl Service {
         let number = parse_number(number)?;
         self.world.phone(&number).ok_or(PhoneError::UnknownPhone)
     }
-}
-
-/// Plays the immediate part of a fault on live links.
-async fn strike(world: &World, target: &FaultTarget, fault: WhatsappFault) {
-    let links = world.links_of(target);
-    let command = match fault {
-        WhatsappFault::Drop => || Command::End(Ending::Drop),
-        WhatsappFault::Replaced => || Command::End(Ending::Replaced),
-        WhatsappFault::HalfOpen => || Command::Freeze,
-        WhatsappFault::BadFrame => || Command::Garbage,
-        WhatsappFault::StreamError { code } => {
-            for link in links {
-                link.tell(Command::End(Ending::StreamError(code))).await;
-            }
-            return;
-        }
-        WhatsappFault::LoggedOut => {
-            for phone in world.phones() {
-                if *target == FaultTarget::All || *target == FaultTarget::Number(phone.number.clone()) {
-                    remove_devices(&phone).await;
-                }
-            }
-            return;
-        }
-        WhatsappFault::Silence { .. }
-        | WhatsappFault::RefuseConnections { .. }
-        | WhatsappFault::LoginFailure { .. }
-        | WhatsappFault::CloseMidHandshake { .. }
-        | WhatsappFault::Slow { .. } => return,
-    };
-    for link in links {
-        link.tell(command()).await;
-    }
-}
-
-/// Removes every linked device of a phone; tells whether there was one.
-async fn remove_devices(phone: &Phone) -> bool {
-    let mut any = false;
-    for device in phone.devices() {
-        let (existed, link) = phone.unlink(device);
-        any |= existed;
-        if let Some(link) = link {
-            link.tell(Command::End(Ending::DeviceRemoved)).await;
-        }
-    }
-    any
 }
 
 /// The pairing secret: the fourth field of the QR text.

@@ -22,34 +22,22 @@ pub struct ControlError {
 impl ControlError {
     /// 400: the caller's mistake.
     pub fn bad_request(message: impl ToString) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            message: message.to_string(),
-        }
+        Self { status: StatusCode::BAD_REQUEST, message: message.to_string() }
     }
 
     /// 403: not from there.
     pub fn forbidden(message: impl ToString) -> Self {
-        Self {
-            status: StatusCode::FORBIDDEN,
-            message: message.to_string(),
-        }
+        Self { status: StatusCode::FORBIDDEN, message: message.to_string() }
     }
 
     /// 404: no such thing.
     pub fn not_found(message: impl ToString) -> Self {
-        Self {
-            status: StatusCode::NOT_FOUND,
-            message: message.to_string(),
-        }
+        Self { status: StatusCode::NOT_FOUND, message: message.to_string() }
     }
 
     /// 409: not now.
     pub fn conflict(message: impl ToString) -> Self {
-        Self {
-            status: StatusCode::CONFLICT,
-            message: message.to_string(),
-        }
+        Self { status: StatusCode::CONFLICT, message: message.to_string() }
     }
 }
 
@@ -64,10 +52,9 @@ impl From<YclientsError> for ControlError {
         match error {
             YclientsError::UnknownSalon(_) => Self::not_found(error),
             YclientsError::NotConnected(_) | YclientsError::NoWebhooks(_) => Self::conflict(error),
-            YclientsError::BadSalon(_)
-            | YclientsError::BadRecord
-            | YclientsError::BadFault(_)
-            | YclientsError::BadUrl(_) => Self::bad_request(error),
+            YclientsError::BadSalon(_) | YclientsError::BadRecord | YclientsError::BadFault(_) | YclientsError::BadUrl(_) => {
+                Self::bad_request(error)
+            }
         }
     }
 }
@@ -75,13 +62,10 @@ impl From<YclientsError> for ControlError {
 impl From<PhoneError> for ControlError {
     fn from(error: PhoneError) -> Self {
         match error {
-            PhoneError::UnknownPhone => {
-                Self::not_found(format!("{error}; create it with POST /control/phones"))
+            PhoneError::UnknownPhone => Self::not_found(format!("{error}; create it with POST /control/phones")),
+            PhoneError::InvalidPasskeyOptions | PhoneError::InvalidNumber | PhoneError::InvalidQr | PhoneError::InvalidCode | PhoneError::InvalidText => {
+                Self::bad_request(error)
             }
-            PhoneError::InvalidNumber
-            | PhoneError::InvalidQr
-            | PhoneError::InvalidCode
-            | PhoneError::InvalidText => Self::bad_request(error),
             PhoneError::TooManyPhones
             | PhoneError::NoSuchQr
             | PhoneError::ForeignQr
@@ -105,19 +89,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         let body = Bytes::from_request(request, state)
             .await
-            .map_err(|rejection| ControlError {
-                status: rejection.status(),
-                message: rejection.body_text(),
-            })?;
-        let body = if body.trim_ascii().is_empty() {
-            &b"{}"[..]
-        } else {
-            &body
-        };
+            .map_err(|rejection| ControlError { status: rejection.status(), message: rejection.body_text() })?;
+        let body = if body.trim_ascii().is_empty() { &b"{}"[..] } else { &body };
         let parsed = serde_json::from_slice(body);
-        parsed.map(Self).map_err(|error| {
-            ControlError::bad_request(format!("the body is not what was expected: {error}"))
-        })
+        parsed.map(Self).map_err(|error| ControlError::bad_request(format!("the body is not what was expected: {error}")))
     }
 }
 
@@ -128,8 +103,5 @@ pub async fn unknown_path() -> ControlError {
 
 /// Answers methods a path doesn't have.
 pub async fn unknown_method() -> ControlError {
-    ControlError {
-        status: StatusCode::METHOD_NOT_ALLOWED,
-        message: "this path has no such method; docs/sandbox.md lists them".into(),
-    }
+    ControlError { status: StatusCode::METHOD_NOT_ALLOWED, message: "this path has no such method; docs/sandbox.md lists them".into() }
 }

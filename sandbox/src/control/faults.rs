@@ -17,17 +17,24 @@ use crate::{
 };
 
 /// Fields a fault of YClients may have; a typing mistake must not make a fault that lasts for ever.
-const YCLIENTS_FIELDS: [&str; 8] = [
+const YCLIENTS_FIELDS: [&str; 8] = ["fault", "endpoint", "times", "code", "body", "retry_after", "ms", "processed"];
+const WHATSAPP_FIELDS: [&str; 15] = [
     "fault",
-    "endpoint",
-    "times",
     "code",
-    "body",
-    "retry_after",
+    "expire_s",
+    "count",
     "ms",
-    "processed",
+    "duration_ms",
+    "after_ms",
+    "keep_open",
+    "seconds",
+    "reason",
+    "announced_bytes",
+    "quiet",
+    "enforcement",
+    "total_quota",
+    "used_quota",
 ];
-const WHATSAPP_FIELDS: [&str; 6] = ["fault", "code", "expire_s", "count", "ms", "duration_ms"];
 
 /// `POST /control/faults {service, target, fault, …}`.
 pub async fn set(State(world): State<World>, Input(mut wish): Input<Map<String, Value>>) -> Answer {
@@ -42,32 +49,21 @@ pub async fn set(State(world): State<World>, Input(mut wish): Input<Map<String, 
         Some("whatsapp") => {
             let fault: WhatsappFault = read(wish, &WHATSAPP_FIELDS)?;
             let target = phone_target(&target)?;
-            world
-                .whatsapp
-                .set_fault(target, fault)
-                .map_err(ControlError::bad_request)?;
+            world.whatsapp.set_fault(target, fault).map_err(ControlError::bad_request)?;
         }
         _ => {
-            return Err(ControlError::bad_request(
-                "service must be \"whatsapp\" or \"yclients\"",
-            ));
+            return Err(ControlError::bad_request("service must be \"whatsapp\" or \"yclients\""));
         }
     }
     world.count_fault();
     Ok(Json(shown))
 }
 
-fn read<T: serde::de::DeserializeOwned>(
-    wish: Map<String, Value>,
-    fields: &[&str],
-) -> Result<T, ControlError> {
+fn read<T: serde::de::DeserializeOwned>(wish: Map<String, Value>, fields: &[&str]) -> Result<T, ControlError> {
     if let Some(unknown) = wish.keys().find(|field| !fields.contains(&field.as_str())) {
-        return Err(ControlError::bad_request(format!(
-            "unknown field `{unknown}`; docs/sandbox.md lists the faults"
-        )));
+        return Err(ControlError::bad_request(format!("unknown field `{unknown}`; docs/sandbox.md lists the faults")));
     }
-    serde_json::from_value(Value::Object(wish))
-        .map_err(|error| ControlError::bad_request(format!("no such fault: {error}")))
+    serde_json::from_value(Value::Object(wish)).map_err(|error| ControlError::bad_request(format!("no such fault: {error}")))
 }
 
 fn salon_target(target: &Value) -> Result<Target, ControlError> {
@@ -83,9 +79,7 @@ fn phone_target(target: &Value) -> Result<FaultTarget, ControlError> {
         Value::String(all) if all == "*" => Ok(FaultTarget::All),
         Value::String(number) => Ok(FaultTarget::Number(digits(number))),
         Value::Number(number) => Ok(FaultTarget::Number(number.to_string())),
-        _ => Err(ControlError::bad_request(
-            "target must be a phone number or \"*\"",
-        )),
+        _ => Err(ControlError::bad_request("target must be a phone number or \"*\"")),
     }
 }
 

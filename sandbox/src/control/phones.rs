@@ -12,7 +12,7 @@ use super::{
     error::{ControlError, Input},
     salons::Answer,
 };
-use crate::whatsapp::{PhoneMessage, PhoneView};
+use crate::whatsapp::{PasskeySettings, PhoneMessage, PhoneView};
 
 /// `POST /control/phones {number}`. A phone that exists already is fine.
 pub async fn add(State(world): State<World>, Input(phone): Input<NewPhone>) -> Answer {
@@ -20,17 +20,10 @@ pub async fn add(State(world): State<World>, Input(phone): Input<NewPhone>) -> A
         Value::String(number) => digits(number),
         Value::Number(number) => number.to_string(),
         _ => {
-            return Err(ControlError::bad_request(
-                "number must be digits, for example \"79000000001\"",
-            ));
+            return Err(ControlError::bad_request("number must be digits, for example \"79000000001\""));
         }
     };
-    if !world
-        .whatsapp
-        .phones()
-        .iter()
-        .any(|known| known.number == number)
-    {
+    if !world.whatsapp.phones().iter().any(|known| known.number == number) {
         world.whatsapp.add_phone(&number)?;
     }
     Ok(Json(json!({"number": number})))
@@ -49,15 +42,8 @@ pub async fn list(State(world): State<World>) -> Json<Vec<PhoneView>> {
 }
 
 /// `POST /control/phones/{number}/scan {qr}`.
-pub async fn scan(
-    State(world): State<World>,
-    Path(number): Path<String>,
-    Input(scan): Input<Scan>,
-) -> Answer {
-    let device = world
-        .whatsapp
-        .scan(&digits(&number), scan.qr.trim())
-        .await?;
+pub async fn scan(State(world): State<World>, Path(number): Path<String>, Input(scan): Input<Scan>) -> Answer {
+    let device = world.whatsapp.scan(&digits(&number), scan.qr.trim()).await?;
     Ok(Json(linked(&number, json!(device))))
 }
 
@@ -68,15 +54,9 @@ pub struct Scan {
 }
 
 /// `POST /control/phones/{number}/enter-code {code}`.
-pub async fn enter_code(
-    State(world): State<World>,
-    Path(number): Path<String>,
-    Input(typed): Input<Typed>,
-) -> Answer {
-    let device = world
-        .whatsapp
-        .enter_code(&digits(&number), typed.code.trim())
-        .await?;
+pub async fn enter_code(State(world): State<World>, Path(number): Path<String>, Input(typed): Input<Typed>) -> Answer {
+    let shown_for = typed.shown_for.as_deref().map_or_else(|| digits(&number), digits);
+    let device = world.whatsapp.enter_code_shown_for(&digits(&number), typed.code.trim(), &shown_for).await?;
     Ok(Json(linked(&number, json!(device))))
 }
 
@@ -84,6 +64,46 @@ pub async fn enter_code(
 #[derive(Deserialize)]
 pub struct Typed {
     code: String,
+    #[serde(default)]
+    shown_for: Option<String>,
+}
+
+/// `POST /control/phones/{number}/devices {count}`: devices nobody sits at fill slots of the phone.
+pub async fn add_devices(State(world): State<World>, Path(number): Path<String>, Input(wish): Input<Devices>) -> Answer {
+    let added = world.whatsapp.link_idle_devices(&digits(&number), wish.count)?;
+    Ok(Json(json!({"number": digits(&number), "added": added})))
+}
+
+/// Body of devices nobody sits at.
+#[derive(Deserialize)]
+pub struct Devices {
+    count: usize,
+}
+
+/// `POST /control/phones/{number}/passkey {required, behaviour?}`.
+pub async fn set_passkey(State(world): State<World>, Path(number): Path<String>, Input(wish): Input<PasskeySettings>) -> Answer {
+    world.whatsapp.set_passkey(&digits(&number), wish)?;
+    Ok(Json(json!(world.whatsapp.passkey(&digits(&number))?)))
+}
+
+/// `GET /control/phones/{number}/passkey`.
+pub async fn passkey(State(world): State<World>, Path(number): Path<String>) -> Answer {
+    Ok(Json(json!(world.whatsapp.passkey(&digits(&number))?)))
+}
+
+/// `POST /control/phones/{number}/passkey/assert {options}`: what the owner's authenticator answers.
+pub async fn assert_passkey(State(world): State<World>, Path(number): Path<String>, Input(asked): Input<Asked>) -> Answer {
+    let options = match asked.options {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    Ok(Json(json!(world.whatsapp.assert_passkey(&digits(&number), &options)?)))
+}
+
+/// Body of a question to the authenticator: the options as text or as JSON.
+#[derive(Deserialize)]
+pub struct Asked {
+    options: Value,
 }
 
 /// `POST /control/phones/{number}/unlink`.
@@ -94,15 +114,8 @@ pub async fn unlink(State(world): State<World>, Path(number): Path<String>) -> A
 }
 
 /// `POST /control/phones/{number}/send {to, text}`.
-pub async fn send(
-    State(world): State<World>,
-    Path(number): Path<String>,
-    Input(letter): Input<Letter>,
-) -> Answer {
-    let id = world
-        .whatsapp
-        .send(&digits(&number), &digits(&letter.to), &letter.text)
-        .await?;
+pub async fn send(State(world): State<World>, Path(number): Path<String>, Input(letter): Input<Letter>) -> Answer {
+    let id = world.whatsapp.send(&digits(&number), &digits(&letter.to), &letter.text).await?;
     Ok(Json(json!({"id": id})))
 }
 
@@ -114,17 +127,9 @@ pub struct Letter {
 }
 
 /// `GET /control/phones/{number}/messages`.
-pub async fn messages(
-    State(world): State<World>,
-    Path(number): Path<String>,
-) -> Result<Json<Vec<PhoneMessage>>, ControlError> {
+pub async fn messages(State(world): State<World>, Path(number): Path<String>) -> Result<Json<Vec<PhoneMessage>>, ControlError> {
     let number = digits(&number);
-    if !world
-        .whatsapp
-        .phones()
-        .iter()
-        .any(|phone| phone.number == number)
-    {
+    if !world.whatsapp.phones().iter().any(|phone| phone.number == number) {
         return Err(crate::whatsapp::PhoneError::UnknownPhone.into());
     }
     Ok(Json(world.whatsapp.messages(&number)))
@@ -132,10 +137,7 @@ pub async fn messages(
 
 /// A number as people write it, without the plus, blanks, dashes and brackets.
 pub fn digits(number: &str) -> String {
-    number
-        .chars()
-        .filter(|c| !matches!(c, '+' | ' ' | '-' | '(' | ')'))
-        .collect()
+    number.chars().filter(|c| !matches!(c, '+' | ' ' | '-' | '(' | ')')).collect()
 }
 
 /// What a phone shows after linking.

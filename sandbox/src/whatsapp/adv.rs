@@ -62,6 +62,15 @@ impl Invitation {
         signed.account_signature_key = Some(self.account_key.clone());
         Ok(signed.encode_to_vec())
     }
+
+    /// Signs as the invited device would; for devices that are nobody's client.
+    pub(crate) fn countersigned_by(&self, device: &KeyPair) -> Option<Vec<u8>> {
+        let container = ADVSignedDeviceIdentityHMAC::decode_from_slice(&self.container).ok()?;
+        let mut signed = ADVSignedDeviceIdentity::decode_from_slice(&container.details?).ok()?;
+        let identity = device.public_key.public_key_bytes();
+        signed.device_signature = Some(sign(device, &[&DEVICE_SIGNATURE, &self.details, identity, &self.account_key]));
+        Some(signed.encode_to_vec())
+    }
 }
 
 /// The account's list of valid devices, as contacts get it.

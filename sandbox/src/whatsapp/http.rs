@@ -44,6 +44,10 @@ pub(crate) async fn run(listener: TcpListener, world: Arc<World>) {
 }
 
 async fn open_link(State(world): State<Arc<World>>, upgrade: WebSocketUpgrade) -> Response {
+    if let Some(code) = world.faults.refuses_upgrade() {
+        let status = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        return (status, [(header::RETRY_AFTER, "60")]).into_response();
+    }
     upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).read_buffer_size(SOCKET_BUFFER).write_buffer_size(0).on_upgrade(
         move |socket| {
             let tasks = world.tasks.clone();

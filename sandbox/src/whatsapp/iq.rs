@@ -5,6 +5,7 @@ use wacore_binary::Node;
 use wacore_binary::builder::NodeBuilder;
 
 use super::companion::{SignedKeyPart, big_endian};
+use super::limits;
 use super::link::LinkRef;
 use super::phone::Phone;
 use super::stanza::{attr, bytes_of, children, error_to, jid_attr, key_id, leaf, result_to, result_with};
@@ -51,6 +52,7 @@ pub(crate) fn answer(world: &World, phone: &Phone, device: u16, query: &Node) ->
         ("encrypt", _) => encryption(world, phone, device, query),
         ("usync", "usync") => result_with(query, usync::answer(world, request)),
         ("w:sync:app:state", "sync") => result_with(query, sync(phone, request)),
+        ("w:mex", "query") => limits::answer(phone, query, request),
         ("w:m", "media_conn") => result_with(query, media_connection(query)),
         ("abt" | "w", "props") => result_with(query, properties()),
         ("privacy", "privacy") if attr(query, "type").as_deref() == Some("get") => result_with(query, privacy()),

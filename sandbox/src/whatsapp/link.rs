@@ -7,7 +7,9 @@
 //! ```
 
 mod code;
+mod ending;
 mod online;
+mod passkey;
 mod unpaired;
 
 use std::collections::VecDeque;
@@ -20,17 +22,18 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use wacore_binary::Node;
-use wacore_binary::builder::NodeBuilder;
 
 use super::noise::{Caller, Ciphers, Opening};
 use super::phone::Phone;
 use super::wire::{RawWire, Wire, WireError};
 use super::world::{World, tick};
 use code::HelloOrder;
+use ending::{linger, stream_error};
 use online::Admission;
 use unpaired::{PairOrder, Unpaired};
 
 pub(crate) use code::start_hello;
+pub(crate) use ending::{Damage, Ending};
 pub(crate) use unpaired::start_pairing;
 
 /// Clients answer a hello within their own 20 s.
@@ -43,10 +46,6 @@ const COMMAND_ROOM: usize = 256;
 const COMMAND_LIMIT: Duration = Duration::from_secs(5);
 /// Stanzas held back by the fault `slow`; more than this are lost.
 const MAX_DELAYED: usize = 1024;
-/// After the last word the client closes; this long it may take.
-const LINGER: Duration = Duration::from_secs(2);
-/// A frozen link ends by itself after this.
-const FREEZE_LIMIT: Duration = Duration::from_secs(600);
 
 /// How others reach a live link.
 #[derive(Clone)]
@@ -68,23 +67,12 @@ pub(crate) enum Command {
     End(Ending),
     /// Keep the socket open and do nothing more.
     Freeze,
-    /// Send a frame that can't be decrypted.
-    Garbage,
+    /// Send something no client can read, and go on.
+    Spoil(Damage),
+    /// Say a stream error and go on as if nothing had been said.
+    Complain(u16),
     /// The faults were cleared.
     Thaw,
-}
-
-/// How the service ends a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// Without a word.
-    Drop,
-    /// The device logged in again elsewhere.
-    Replaced,
-    /// The phone removed the device.
-    DeviceRemoved,
-    /// With a stream error of this code.
-    StreamError(u16),
 }
 
 impl LinkRef {
@@ -117,6 +105,8 @@ struct Link {
     phase: Phase,
     delayed: VecDeque<(Instant, Node)>,
     idle_at: Instant,
+    /// When another client of the same device takes over, by a fault.
+    replaced_at: Option<Instant>,
     next_iq: u32,
 }
 
@@ -148,8 +138,17 @@ async fn handshake(world: &World, raw: &mut RawWire) -> Result<Option<(Caller, C
     if world.faults.closes_handshake(None) {
         return Ok(None);
     }
-    let (caller, ciphers) = match world.identity.open(&first)? {
+    let opening = if world.faults.spoils_certificate(None) { world.identity.open_spoilt(&first)? } else { world.identity.open(&first)? };
+    let (caller, ciphers) = match opening {
         Opening::Resumed { hello, caller, ciphers } => {
+            if world.faults.spoils_certificate(number_of(&caller).as_deref())
+                && let Opening::Full { hello, .. } = world.identity.open_spoilt(&first)?
+            {
+                raw.write(&hello).await?;
+                // Clients give up here; one that goes on isn't worth serving.
+                drop(raw.read().await);
+                return Ok(None);
+            }
             if is_turned_away(world, &caller) {
                 return Ok(None);
             }
@@ -169,8 +168,12 @@ async fn handshake(world: &World, raw: &mut RawWire) -> Result<Option<(Caller, C
     Ok(Some((caller, ciphers)))
 }
 
+fn number_of(caller: &Caller) -> Option<String> {
+    caller.payload.username.map(|number| number.to_string())
+}
+
 fn is_turned_away(world: &World, caller: &Caller) -> bool {
-    let number = caller.payload.username.map(|number| number.to_string());
+    let number = number_of(caller);
     number.is_some() && (world.faults.closes_handshake(number.as_deref()) || world.faults.refuses(number.as_deref()))
 }
 
@@ -199,8 +202,10 @@ async fn enter(world: Arc<World>, mut wire: Wire, caller: Caller) -> Result<(), 
         }
     };
     world.register(&me, number.clone());
-    let mut link =
-        Link { wire, commands, me, number, phase, delayed: VecDeque::new(), idle_at: Instant::now() + IDLE_LIMIT, next_iq: 1, world };
+    let now = Instant::now();
+    let replaced_at = number.as_deref().and_then(|number| world.faults.rival(number)).map(|pause| now + pause);
+    let idle_at = now + IDLE_LIMIT;
+    let mut link = Link { wire, commands, me, number, phase, delayed: VecDeque::new(), idle_at, replaced_at, next_iq: 1, world };
     link.run().await
 }
 
@@ -237,7 +242,7 @@ impl Link {
             Phase::Unpaired(unpaired) => unpaired.restart_at,
             Phase::Online { .. } => None,
         };
-        [delayed, restart].into_iter().flatten().fold(self.idle_at, Instant::min)
+        [delayed, restart, self.replaced_at].into_iter().flatten().fold(self.idle_at, Instant::min)
     }
 
     async fn on_time(&mut self) -> Step {
@@ -251,6 +256,10 @@ impl Link {
             && unpaired.restart_at.is_some_and(|due| due <= now)
         {
             return self.end(Ending::StreamError(515)).await;
+        }
+        if self.replaced_at.is_some_and(|due| due <= now) {
+            tick(&self.world.count.replaced);
+            return self.end(Ending::Replaced).await;
         }
         if self.idle_at <= now {
             return Ok(ControlFlow::Break(()));
@@ -277,7 +286,8 @@ impl Link {
             Command::Deliver(node) => self.send(node).await?,
             Command::Pair(order) => self.pair(order).await?,
             Command::PrimaryHello(order) => self.primary_hello(*order).await?,
-            Command::Garbage => self.wire.write_garbage().await?,
+            Command::Spoil(damage) => return self.spoil(damage).await,
+            Command::Complain(code) => self.send(stream_error(code)).await?,
             Command::Thaw => {}
             Command::End(ending) => return self.end(ending).await,
             Command::Freeze => {
@@ -299,41 +309,16 @@ impl Link {
             return self.wire.write(&node).await;
         }
         if self.delayed.len() < MAX_DELAYED {
-            let due = Instant::now() + delay;
-            let due = self.delayed.back().map_or(due, |(last, _)| due.max(*last));
-            self.delayed.push_back((due, node));
+            self.send_later(node, delay);
         }
         Ok(())
     }
 
-    /// Says the last word and waits for the client to close. Closing first would race the client's own writes, and
-    /// it would see a broken connection instead of the reason.
-    async fn end(&mut self, ending: Ending) -> Step {
-        let error = NodeBuilder::new("stream:error");
-        let conflict = |kind: &'static str| NodeBuilder::new("conflict").attr("type", kind).build();
-        let stanza = match ending {
-            Ending::Drop => return Ok(ControlFlow::Break(())),
-            Ending::Replaced => error.children([conflict("replaced")]),
-            Ending::DeviceRemoved => error.attr("code", 401_u16).children([conflict("device_removed")]),
-            Ending::StreamError(code) => error.attr("code", code),
-        };
-        self.wire.write(&stanza.build()).await?;
-        linger(&mut self.wire).await;
-        Ok(ControlFlow::Break(()))
-    }
-
-    async fn stay_frozen(&mut self) {
-        let until = Instant::now() + FREEZE_LIMIT;
-        loop {
-            tokio::select! {
-                () = self.me.kill.cancelled() => return,
-                () = tokio::time::sleep_until(until) => return,
-                command = self.commands.recv() => match command {
-                    Some(Command::Thaw | Command::End(_)) | None => return,
-                    Some(_) => {}
-                },
-            }
-        }
+    /// Sends a stanza after a pause; what is sent meanwhile waits behind it.
+    fn send_later(&mut self, node: Node, pause: Duration) {
+        let due = Instant::now() + pause;
+        let due = self.delayed.back().map_or(due, |(last, _)| due.max(*last));
+        self.delayed.push_back((due, node));
     }
 
     fn iq_id(&mut self) -> String {
@@ -357,11 +342,4 @@ impl Drop for Link {
             }
         }
     }
-}
-
-/// Reads and forgets until the client closes.
-async fn linger(wire: &mut Wire) {
-    let closing = async { while wire.read().await.is_ok() {} };
-    // Whether it closed in time doesn't matter: the socket is dropped next.
-    drop(timeout(LINGER, closing).await);
 }

@@ -1,6 +1,6 @@
 //! The responder's half of the Noise handshakes (XX and IK) that clients open with.
 
-use wacore_binary::consts::{NOISE_PATTERN_IK, NOISE_PATTERN_XX, WA_CONN_HEADER};
+use wacore_binary::consts::{NOISE_PATTERN_IK, NOISE_PATTERN_XX, NOISE_PATTERN_XXFALLBACK, WA_CONN_HEADER};
 use wacore_libsignal::protocol::{KeyPair, PrivateKey};
 use wacore_noise::{HandshakeError, NoiseCipher, NoiseHandshake};
 use waproto::buffa::{Message, MessageField};
@@ -9,6 +9,9 @@ use waproto::whatsapp::{ClientPayload, HandshakeMessage};
 
 /// Seed of the service's static key. A constant, because clients cache the key and resume with IK after any restart.
 const SERVER_KEY_SEED: [u8; 32] = *b"frontdesk sandbox: noise static!";
+
+/// The key a spoilt certificate is for.
+const FOREIGN_KEY: [u8; 32] = [0x5A; 32];
 
 /// Why a handshake was given up.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +28,8 @@ pub(crate) enum NoiseFailure {
 pub(crate) struct ServerIdentity {
     key: KeyPair,
     chain: Vec<u8>,
+    /// A chain for another key: what somebody in the middle could present at best.
+    foreign_chain: Vec<u8>,
 }
 
 /// What the client proved and asked for.
@@ -60,7 +65,8 @@ impl ServerIdentity {
         let public = private.public_key().expect("a private key has a public one");
         let chain =
             wacore_noise::test_util::build_cert_chain_bytes(public.public_key_bytes().try_into().expect("a Curve25519 key has 32 bytes"));
-        Self { key: KeyPair::new(public, private), chain }
+        let foreign_chain = wacore_noise::test_util::build_cert_chain_bytes(&FOREIGN_KEY);
+        Self { key: KeyPair::new(public, private), chain, foreign_chain }
     }
 
     /// Reads the client's first message and builds the answer to it.
@@ -70,19 +76,29 @@ impl ServerIdentity {
         let theirs = key32(hello.ephemeral, "ephemeral key")?;
         match (hello.r#static, hello.payload) {
             (Some(static_key), Some(payload)) => self.open_ik(&theirs, &static_key, &payload),
-            _ => self.open_xx(&theirs),
+            _ => self.open_xx(NOISE_PATTERN_XX, &self.chain, &theirs),
         }
     }
 
-    fn open_xx(&self, theirs: &[u8; 32]) -> Result<Opening, NoiseFailure> {
-        let mut noise = NoiseHandshake::new(NOISE_PATTERN_XX, &WA_CONN_HEADER)?;
+    /// The same, but with a certificate that isn't for the key in use. A client that resumes wouldn't look at it, so
+    /// it is asked for a full handshake first.
+    pub(crate) fn open_spoilt(&self, message: &[u8]) -> Result<Opening, NoiseFailure> {
+        let hello =
+            HandshakeMessage::decode_from_slice(message)?.client_hello.into_option().ok_or(NoiseFailure::Missing("client hello"))?;
+        let theirs = key32(hello.ephemeral, "ephemeral key")?;
+        let pattern = if hello.r#static.is_some() { NOISE_PATTERN_XXFALLBACK } else { NOISE_PATTERN_XX };
+        self.open_xx(pattern, &self.foreign_chain, &theirs)
+    }
+
+    fn open_xx(&self, pattern: &str, chain: &[u8], theirs: &[u8; 32]) -> Result<Opening, NoiseFailure> {
+        let mut noise = NoiseHandshake::new(pattern, &WA_CONN_HEADER)?;
         noise.authenticate(theirs);
         let ephemeral = KeyPair::generate(&mut rand::rng());
         noise.authenticate(ephemeral.public_key.public_key_bytes());
         noise.mix_shared_secret(ephemeral.private_key.serialize(), theirs)?;
         let static_key = noise.encrypt(self.key.public_key.public_key_bytes())?;
         noise.mix_shared_secret(self.key.private_key.serialize(), theirs)?;
-        let chain = noise.encrypt(&self.chain)?;
+        let chain = noise.encrypt(chain)?;
         let hello = server_hello(&ephemeral, Some(static_key), chain);
         Ok(Opening::Full { hello, pending: XxPending { noise, ephemeral } })
     }

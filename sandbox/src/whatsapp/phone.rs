@@ -12,10 +12,12 @@ use wacore_libsignal::protocol::{KeyPair, PrivateKey, ProtocolAddress};
 use super::adv::{self, Invitation};
 use super::appstate::{AppStateKey, CRITICAL_BLOCK, Collection};
 use super::companion::{Companion, Registration};
+use super::limits::Limits;
 use super::link::LinkRef;
 use super::lock::Lock;
+use super::passkey::{Passkey, PasskeySettings, PasskeyStage, PasskeyView};
 use super::signal::SignalPeer;
-use super::view::{LinkedDevice, PhoneError, PhoneMessage, PhoneView};
+use super::view::{Direction, LinkedDevice, PhoneError, PhoneMessage, PhoneView};
 
 pub(crate) use kept::KeptPhone;
 
@@ -42,6 +44,8 @@ pub(crate) struct Phone {
 pub(crate) struct PhoneState {
     pub(crate) companions: BTreeMap<u16, Companion>,
     pub(crate) signal: SignalPeer,
+    pub(crate) limits: Limits,
+    passkey: (PasskeySettings, PasskeyStage),
     last_device: u16,
     devices_changed: u64,
     collections: HashMap<String, Collection>,
@@ -81,6 +85,8 @@ impl Phone {
             state: Lock::new(PhoneState {
                 companions: BTreeMap::new(),
                 signal: SignalPeer::new(&account, registration_id),
+                limits: Limits::default(),
+                passkey: Default::default(),
                 last_device: 0,
                 devices_changed: adv::unix_seconds(),
                 collections: HashMap::new(),
@@ -118,6 +124,11 @@ impl Phone {
         let linked =
             state.companions.iter().map(|(device, companion)| LinkedDevice { device: *device, online: companion.link.is_some() }).collect();
         PhoneView { number: self.number.clone(), linked }
+    }
+
+    /// Why no further device can be linked, if so.
+    pub(crate) fn slot_error(&self) -> Option<PhoneError> {
+        (self.state().companions.len() >= MAX_COMPANIONS).then_some(PhoneError::TooManyDevices)
     }
 
     /// The number for the next linked device.
@@ -225,6 +236,32 @@ impl Phone {
 
     pub(crate) fn history(&self) -> Vec<PhoneMessage> {
         self.state().history.iter().cloned().collect()
+    }
+
+    /// Whether somebody has written to this phone.
+    pub(crate) fn has_heard_from(&self, number: &str) -> bool {
+        self.state().history.iter().any(|message| message.direction == Direction::In && message.from == number)
+    }
+
+    pub(crate) fn passkey(&self) -> Passkey {
+        Passkey::of(&self.number)
+    }
+
+    pub(crate) fn passkey_settings(&self) -> PasskeySettings {
+        self.state().passkey.0
+    }
+
+    pub(crate) fn set_passkey_settings(&self, settings: PasskeySettings) {
+        self.state().passkey.0 = settings;
+    }
+
+    pub(crate) fn set_passkey_stage(&self, stage: PasskeyStage) {
+        self.state().passkey.1 = stage;
+    }
+
+    pub(crate) fn passkey_view(&self) -> PasskeyView {
+        let (settings, stage) = self.state().passkey.clone();
+        PasskeyView { settings, credential_id: self.passkey().shown_id(), stage }
     }
 
     pub(crate) fn remember_sent(&self, message: SentMessage) {

@@ -53,6 +53,17 @@ pub(crate) fn leaf(tag: &'static str, bytes: impl Into<Vec<u8>>) -> Node {
     NodeBuilder::new(tag).bytes(bytes).build()
 }
 
+/// A notification of the service.
+pub(crate) fn notification(kind: &'static str, id: String, children: Vec<Node>) -> Node {
+    NodeBuilder::new("notification")
+        .attr("from", server())
+        .attr("type", kind)
+        .attr("id", id)
+        .attr("t", super::adv::unix_seconds())
+        .children(children)
+        .build()
+}
+
 /// Key ids travel as three big-endian bytes.
 pub(crate) fn key_id(id: u32) -> Vec<u8> {
     id.to_be_bytes()[1..].to_vec()

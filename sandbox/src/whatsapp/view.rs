@@ -121,6 +121,9 @@ pub enum PhoneError {
     /// A message couldn't be encrypted for a device.
     #[error("the message can't be encrypted")]
     Encryption,
+    /// The text isn't what a device is asked for a passkey with.
+    #[error("the text isn't the options of a passkey request")]
+    InvalidPasskeyOptions,
     /// The new device went away or didn't answer in time.
     #[error("the new device didn't answer in time")]
     Timeout,

@@ -102,7 +102,11 @@ impl Wire {
     }
 
     pub(crate) async fn write(&mut self, node: &Node) -> Result<(), WireError> {
-        let mut frame = wacore_binary::marshal(node)?;
+        self.write_plain(wacore_binary::marshal(node)?).await
+    }
+
+    /// Encrypts and sends bytes that needn't be a stanza.
+    pub(crate) async fn write_plain(&mut self, mut frame: Vec<u8>) -> Result<(), WireError> {
         self.ciphers.write.encrypt_in_place_with_counter(self.sent, &mut frame)?;
         self.sent = self.sent.wrapping_add(1);
         write_frame(&mut self.socket, &frame).await
@@ -111,6 +115,15 @@ impl Wire {
     /// Sends a frame that can't be decrypted, as a damaged connection would.
     pub(crate) async fn write_garbage(&mut self) -> Result<(), WireError> {
         write_frame(&mut self.socket, &[0xA5; 64]).await
+    }
+
+    /// Announces a frame and sends only its beginning.
+    pub(crate) async fn write_half_frame(&mut self, announced: u32) -> Result<(), WireError> {
+        let [_, high, middle, low] = announced.to_be_bytes();
+        let start = usize::try_from(announced / 2).unwrap_or(usize::MAX).min(64);
+        let mut bytes = vec![high, middle, low];
+        bytes.resize(3 + start, 0xA5);
+        send_bytes(&mut self.socket, bytes).await
     }
 }
 
@@ -127,7 +140,11 @@ async fn read_binary(socket: &mut WebSocket) -> Result<bytes::Bytes, WireError> 
 
 async fn write_frame(socket: &mut WebSocket, payload: &[u8]) -> Result<(), WireError> {
     let frame = encode_frame(payload, None).map_err(|_| WireError::Oversized)?;
-    let sending = socket.send(Message::Binary(frame.into()));
+    send_bytes(socket, frame).await
+}
+
+async fn send_bytes(socket: &mut WebSocket, bytes: Vec<u8>) -> Result<(), WireError> {
+    let sending = socket.send(Message::Binary(bytes.into()));
     match tokio::time::timeout(WRITE_LIMIT, sending).await {
         Ok(sent) => Ok(sent?),
         Err(_) => Err(WireError::Stalled),

@@ -259,7 +259,7 @@ impl World {
 }
 
 /// A reference as the real service makes them: a version, then random characters without a comma.
-fn new_reference() -> String {
+pub(crate) fn new_reference() -> String {
     use base64::Engine as _;
     let bytes: [u8; 48] = rand::rng().random();
     format!("2@{}", base64::engine::general_purpose::STANDARD.encode(bytes))

@@ -28,6 +28,8 @@ pub fn new_device() -> Device {
 pub struct Salon {
     bot: BotHandle,
     events: mpsc::UnboundedReceiver<Arc<Event>>,
+    /// The code shown last.
+    shown: Option<String>,
 }
 
 struct Forward(mpsc::UnboundedSender<Arc<Event>>);
@@ -82,7 +84,7 @@ impl Salon {
             .build()
             .await
             .expect("a client in memory builds");
-        Self { bot: bot.spawn(), events }
+        Self { bot: bot.spawn(), events, shown: None }
     }
 
     /// A client that is paired by QR code and connected.
@@ -114,11 +116,18 @@ impl Salon {
     }
 
     pub async fn qr(&mut self) -> String {
-        self.wait_for("QR code", |event| match event {
-            Event::PairingQrCode(qr) => Some(qr.code.clone()),
-            _ => None,
-        })
-        .await
+        let code = self
+            .wait_for("QR code", |event| match event {
+                Event::PairingQrCode(qr) => Some(qr.code.clone()),
+                _ => None,
+            })
+            .await;
+        self.shown.insert(code).clone()
+    }
+
+    /// The code [`Salon::qr`] returned last; it stays for a while.
+    pub fn qr_now(&self) -> String {
+        self.shown.clone().expect("a code was shown")
     }
 
     pub async fn connected(&mut self) {
@@ -168,4 +177,19 @@ pub async fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
 /// A fresh service on a free port.
 pub async fn service() -> Service {
     Service::start(([127, 0, 0, 1], 0).into()).await.expect("a free port on loopback")
+}
+
+/// Waits until the client doesn't get an answer to a ping within 300 ms.
+pub async fn deaf(client: &Client) {
+    let ping = || whatsapp_rust::wacore::iq::keepalive::KeepaliveSpec::with_timeout(Duration::from_millis(300));
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while client.execute(ping()).await.is_ok() {
+        assert!(tokio::time::Instant::now() < deadline, "the client still hears");
+    }
+}
+
+/// Whether the service answers the client's ping.
+pub async fn hears(client: &Client) -> bool {
+    let ping = whatsapp_rust::wacore::iq::keepalive::KeepaliveSpec::with_timeout(Duration::from_secs(20));
+    client.execute(ping).await.is_ok()
 }

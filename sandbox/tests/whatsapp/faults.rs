@@ -17,7 +17,7 @@ async fn a_stream_error_hits_only_its_target_and_is_survived() {
     let service = service().await;
     let (mut salon, _) = Salon::paired(&service, SALON).await;
     let (bystander, _) = Salon::paired(&service, GUEST).await;
-    service.set_fault(salon_only(), WhatsappFault::StreamError { code: 503 }).unwrap();
+    service.set_fault(salon_only(), WhatsappFault::StreamError { code: 503, keep_open: false }).unwrap();
     salon.wait_for("disconnect", |event| matches!(event, Event::Disconnected(_)).then_some(())).await;
     salon.connected().await;
     assert!(bystander.client().is_logged_in());
@@ -149,6 +149,6 @@ async fn after_a_bad_frame_the_client_is_deaf() {
 async fn impossible_faults_are_refused() {
     let service = service().await;
     assert!(service.set_fault(salon_only(), WhatsappFault::Drop).is_err());
-    assert!(service.set_fault(FaultTarget::All, WhatsappFault::StreamError { code: 7 }).is_err());
+    assert!(service.set_fault(FaultTarget::All, WhatsappFault::StreamError { code: 7, keep_open: false }).is_err());
     service.shutdown().await;
 }

@@ -1,8 +1,13 @@
 //! The unmodified protocol client against the simulated WhatsApp service.
 
 mod client;
+mod damage;
 mod faults;
+mod limits;
+mod linking;
 mod messages;
+mod outages;
+mod passkeys;
 
 use client::{Salon, new_device, service, until};
 use frontdesk_sandbox::whatsapp::PhoneError;

@@ -34,10 +34,10 @@ async fn what_ends_a_running_link_is_told_apart() {
     let disconnected = LinkEnd::Lost(LossKind::Disconnected);
     for (fault, end) in [
         (WhatsappFault::Drop, disconnected),
-        (WhatsappFault::StreamError { code: 515 }, LinkEnd::RestartRequired),
-        (WhatsappFault::StreamError { code: 503 }, disconnected),
-        (WhatsappFault::StreamError { code: 429 }, disconnected),
-        (WhatsappFault::StreamError { code: 500 }, LinkEnd::Lost(LossKind::Service)),
+        (WhatsappFault::StreamError { code: 515, keep_open: false }, LinkEnd::RestartRequired),
+        (WhatsappFault::StreamError { code: 503, keep_open: false }, disconnected),
+        (WhatsappFault::StreamError { code: 429, keep_open: false }, disconnected),
+        (WhatsappFault::StreamError { code: 500, keep_open: false }, LinkEnd::Lost(LossKind::Service)),
         (WhatsappFault::Replaced, LinkEnd::Replaced),
     ] {
         let link = rig.online().await;

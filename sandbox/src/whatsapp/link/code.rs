@@ -10,11 +10,10 @@ use wacore_binary::builder::NodeBuilder;
 use wacore_libsignal::crypto::aes_256_gcm_decrypt;
 use wacore_libsignal::protocol::{KeyPair, PublicKey};
 
-use super::unpaired::{PairOrder, PairingReply, outcome};
+use super::unpaired::{PairOrder, PairingReply, outcome, pairing_limit};
 use super::{Command, Link, LinkRef, Phase};
-use crate::whatsapp::adv;
 use crate::whatsapp::phone::{Phone, parse_number};
-use crate::whatsapp::stanza::{attr, bytes_of, error_to, leaf, result_to, result_with, server};
+use crate::whatsapp::stanza::{attr, bytes_of, error_to, leaf, notification, result_to, result_with};
 use crate::whatsapp::view::PhoneError;
 use crate::whatsapp::wire::WireError;
 
@@ -49,9 +48,10 @@ pub(crate) async fn start_hello(
         return Err(PhoneError::Refused("its ephemeral key can't be read"));
     };
     let (reply, answer) = oneshot::channel();
+    let limit = pairing_limit(&phone);
     let order = HelloOrder { phone, ephemeral, wrapped_ephemeral, companion_ephemeral, reference, reply };
     link.tell(Command::PrimaryHello(Box::new(order))).await;
-    outcome(answer).await
+    outcome(answer, limit).await
 }
 
 impl Link {
@@ -78,6 +78,9 @@ impl Link {
         let Some(number) = number.filter(|_| own_key && wrapped.len() == 80) else {
             return self.send(error_to(iq, 400, "bad-request")).await;
         };
+        if let Some(code) = self.world.faults.refuses_code(&number) {
+            return self.send(error_to(iq, code, "rate-overlimit")).await;
+        }
         let reference = self.world.offer_code(number, self.me.clone(), wrapped);
         let step = NodeBuilder::new("link_code_companion_reg")
             .attr("stage", "companion_hello")
@@ -103,14 +106,7 @@ impl Link {
             ])
             .build();
         unpaired.hello = Some(order);
-        let notification = NodeBuilder::new("notification")
-            .attr("from", server())
-            .attr("type", "link_code_companion_reg")
-            .attr("id", id)
-            .attr("t", adv::unix_seconds())
-            .children([hello])
-            .build();
-        self.send(notification).await
+        self.send(notification("link_code_companion_reg", id, vec![hello])).await
     }
 
     /// The client sends its half of the key exchange; only the right code lets the phone open it.

@@ -11,15 +11,13 @@ use crate::whatsapp::adv;
 use crate::whatsapp::companion::Registration;
 use crate::whatsapp::fault::LoginRefusal;
 use crate::whatsapp::iq::{self, Answer};
+use crate::whatsapp::limits;
 use crate::whatsapp::mail;
 use crate::whatsapp::noise::Caller;
 use crate::whatsapp::phone::Phone;
 use crate::whatsapp::stanza::{attr, server};
 use crate::whatsapp::wire::WireError;
 use crate::whatsapp::world::{World, tick};
-
-/// What the real service says about a temporary ban: too many messages to people who don't know the sender.
-const BAN_REASON: u16 = 101;
 
 /// What a caller may do.
 pub(super) enum Admission {
@@ -30,13 +28,13 @@ pub(super) enum Admission {
 }
 
 impl LoginRefusal {
-    const UNKNOWN_DEVICE: Self = Self { code: 401, expire_s: None };
-    const BAD_REGISTRATION: Self = Self { code: 400, expire_s: None };
+    const UNKNOWN_DEVICE: Self = Self::new(401, None);
+    const BAD_REGISTRATION: Self = Self::new(400, None);
 
     pub(super) fn stanza(self) -> Node {
         let mut failure = NodeBuilder::new("failure").attr("reason", self.code).attr("location", "sandbox");
         if self.code == 402 {
-            failure = failure.attr("code", BAN_REASON).attr("expire", self.expire_s.unwrap_or(3600));
+            failure = failure.attr("code", self.ban_reason).attr("expire", self.expire_s.unwrap_or(3600));
         }
         failure.build()
     }
@@ -92,6 +90,9 @@ impl Link {
             "iq" => return self.on_query(phone, device, node).await,
             "message" => {
                 tick(&self.world.count.messages_in);
+                if let Some(code) = limits::refusal(&self.world, phone, node).await {
+                    return self.refuse_message(node, code).await;
+                }
                 for answer in mail::accept(&self.world, phone, device, node).await {
                     self.send(answer).await?;
                 }
@@ -112,6 +113,14 @@ impl Link {
             // Presence, typing and client telemetry: nobody looks at them.
             _ => {}
         }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Tells the device that its message isn't delivered, and why by number.
+    async fn refuse_message(&mut self, node: &Node, code: u16) -> Step {
+        let mut nack = mail::ack(node, "message");
+        nack.attrs.insert("error", code.to_string());
+        self.send(nack).await?;
         Ok(ControlFlow::Continue(()))
     }
 

@@ -10,12 +10,13 @@ use wacore_binary::Node;
 use wacore_binary::builder::NodeBuilder;
 
 use super::code::HelloOrder;
+use super::passkey::Exchange;
 use super::{Command, Link, LinkRef, Phase, Step};
 use crate::whatsapp::adv::Invitation;
 use crate::whatsapp::companion::Registration;
 use crate::whatsapp::mail;
 use crate::whatsapp::phone::Phone;
-use crate::whatsapp::stanza::{attr, bytes_of, result_to, server};
+use crate::whatsapp::stanza::{attr, bytes_of, server};
 use crate::whatsapp::view::PhoneError;
 use crate::whatsapp::wire::WireError;
 use crate::whatsapp::world::tick;
@@ -26,11 +27,16 @@ const RESTART_DELAY: Duration = Duration::from_millis(200);
 /// The new device must answer within this.
 const PAIRING_LIMIT: Duration = Duration::from_secs(20);
 
+/// The new device's owner must find the passkey and compare a code within this.
+const PASSKEY_LIMIT: Duration = Duration::from_secs(180);
+
 /// The state of a client that isn't linked.
 pub(crate) struct Unpaired {
     pub(super) registration: Registration,
     pairing: Option<Pairing>,
     pub(super) hello: Option<HelloOrder>,
+    /// A link by passkey under way.
+    pub(super) passkey: Option<Exchange>,
     /// When to send the 515 after a pairing.
     pub(super) restart_at: Option<Instant>,
 }
@@ -56,20 +62,26 @@ pub(crate) struct PairOrder {
 
 impl Unpaired {
     pub(super) fn new(registration: Registration) -> Self {
-        Self { registration, pairing: None, hello: None, restart_at: None }
+        Self { registration, pairing: None, hello: None, passkey: None, restart_at: None }
     }
 }
 
 /// Links the client behind a scanned code to the phone; returns the number of the new device.
 pub(crate) async fn start_pairing(link: &LinkRef, phone: Arc<Phone>, secret: [u8; 32]) -> Result<u16, PhoneError> {
     let (reply, answer) = oneshot::channel();
+    let limit = pairing_limit(&phone);
     link.tell(Command::Pair(PairOrder { phone, secret, reply })).await;
-    outcome(answer).await
+    outcome(answer, limit).await
+}
+
+/// How long a pairing with this phone may take.
+pub(super) fn pairing_limit(phone: &Phone) -> Duration {
+    if phone.passkey_settings().required { PASSKEY_LIMIT } else { PAIRING_LIMIT }
 }
 
 /// Waits for the end of a pairing.
-pub(super) async fn outcome(answer: oneshot::Receiver<Result<u16, PhoneError>>) -> Result<u16, PhoneError> {
-    match timeout(PAIRING_LIMIT, answer).await {
+pub(super) async fn outcome(answer: oneshot::Receiver<Result<u16, PhoneError>>, limit: Duration) -> Result<u16, PhoneError> {
+    match timeout(limit, answer).await {
         Ok(Ok(outcome)) => outcome,
         // The link ended, or the client says nothing.
         Ok(Err(_)) | Err(_) => Err(PhoneError::Timeout),
@@ -99,23 +111,41 @@ impl Link {
             (Some("result"), _) => self.on_pair_answer(node).await?,
             (Some("error"), _) => self.on_pair_refusal(node),
             (_, Some(step)) => self.on_code_step(node, step).await?,
-            // A ping, mostly.
-            (_, None) => self.send(result_to(node)).await?,
+            (_, None) => self.on_passkey_step(node).await?,
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Sends pair-success: the phone's invitation.
+    /// A phone wants this client; if it asks for its passkey, that comes first.
     pub(super) async fn pair(&mut self, order: PairOrder) -> Result<(), WireError> {
-        let iq = self.iq_id();
-        let Phase::Unpaired(unpaired) = &mut self.phase else {
-            drop(order.reply.send(Err(PhoneError::NoSuchQr)));
-            return Ok(());
+        let busy = match &mut self.phase {
+            Phase::Unpaired(unpaired) => {
+                // A phone that gave up waiting doesn't keep others from linking.
+                drop(unpaired.passkey.take_if(|exchange| exchange.order.reply.is_closed()));
+                unpaired.pairing.is_some() || unpaired.restart_at.is_some() || unpaired.passkey.is_some()
+            }
+            Phase::Online { .. } => true,
         };
-        if unpaired.pairing.is_some() || unpaired.restart_at.is_some() {
+        if busy {
             drop(order.reply.send(Err(PhoneError::NoSuchQr)));
             return Ok(());
         }
+        if let Some(error) = order.phone.slot_error() {
+            drop(order.reply.send(Err(error)));
+            return Ok(());
+        }
+        if order.phone.passkey_settings().required {
+            return self.request_passkey(order).await;
+        }
+        self.invite(order, Duration::ZERO).await
+    }
+
+    /// Sends pair-success: the phone's invitation.
+    pub(super) async fn invite(&mut self, order: PairOrder, pause: Duration) -> Result<(), WireError> {
+        let iq = self.iq_id();
+        let Phase::Unpaired(unpaired) = &mut self.phase else {
+            return Ok(());
+        };
         let device = match order.phone.reserve_device() {
             Ok(device) => device,
             Err(error) => {
@@ -133,7 +163,11 @@ impl Link {
             ])
             .build();
         unpaired.pairing = Some(Pairing { iq: iq.clone(), device, invitation, order });
-        self.send(md_set(&iq, success)).await
+        if pause.is_zero() {
+            return self.send(md_set(&iq, success)).await;
+        }
+        self.send_later(md_set(&iq, success), pause);
+        Ok(())
     }
 
     /// The device answered an IQ; if it is the one of the pairing, it carries the device's signature.
@@ -156,6 +190,9 @@ impl Link {
             self.world.withdraw(self.me.id);
             tick(&self.world.count.pairings);
             mail::share_app_key(&self.world, &pairing.order.phone, pairing.device).await;
+            if self.world.faults.unlinks_while_pairing(&pairing.order.phone.number) {
+                pairing.order.phone.unlink(pairing.device);
+            }
         }
         // Nobody waits any more when the phone gave up: the device is linked all the same.
         drop(pairing.order.reply.send(linked.map(|()| pairing.device)));

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{Phone, PhoneState, account_of, lid_of};
 use crate::whatsapp::appstate::{AppStateKey, Collection};
 use crate::whatsapp::companion::{Companion, KeptCompanion};
+use crate::whatsapp::limits::Limits;
 use crate::whatsapp::lock::Lock;
+use crate::whatsapp::passkey::{PasskeySettings, PasskeyStage};
 use crate::whatsapp::signal::{KeptSignal, SignalPeer};
 use crate::whatsapp::view::PhoneMessage;
 
@@ -25,6 +27,8 @@ pub(crate) struct KeptPhone {
     signal: KeptSignal,
     collections: BTreeMap<String, Collection>,
     history: VecDeque<PhoneMessage>,
+    #[serde(default)]
+    passkey: PasskeySettings,
 }
 
 impl Phone {
@@ -43,6 +47,7 @@ impl Phone {
             signal: state.signal.keep()?,
             collections: state.collections.iter().map(|(name, collection)| (name.clone(), collection.clone())).collect(),
             history: state.history.clone(),
+            passkey: state.passkey.0,
         })
     }
 
@@ -59,6 +64,8 @@ impl Phone {
             state: Lock::new(PhoneState {
                 companions: kept.companions.into_iter().map(|(device, companion)| (device, Companion::revive(companion))).collect(),
                 signal,
+                limits: Limits::default(),
+                passkey: (kept.passkey, PasskeyStage::Idle),
                 last_device: kept.last_device,
                 devices_changed: kept.devices_changed,
                 collections: kept.collections.into_iter().collect::<HashMap<_, _>>(),

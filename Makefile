@@ -19,10 +19,11 @@ run: ## Builds and starts server + sandbox on loopback, ready to click (data in 
 test: setup ## All tests: units, whole servers, power cuts, a real browser
 	@tests/setup/test.sh
 
-setup: ## Only what the tests need: Chromium, Node packages, cargo-nextest
+setup: ## Only what the tests need: Chromium, Node packages, proxies, cargo-nextest
 	@tests/setup/compiler.sh
 	@tests/setup/cargo-tool.sh cargo-nextest
 	@tests/setup/browser.sh
+	@tests/setup/proxies.sh
 
 ci: ## Exactly what CI runs: format, lints, docs, licences, spelling, then `make test`
 	@bash .ci/run

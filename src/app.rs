@@ -200,7 +200,11 @@ impl App {
 }
 
 fn connector(config: &Config, store: &Store) -> Result<WhatsappConnector, StartError> {
-    let settings = WhatsappSettings { endpoint: config.whatsapp_endpoint.clone(), client_version: config.whatsapp_version };
+    let settings = WhatsappSettings {
+        endpoint: config.whatsapp_endpoint.clone(),
+        client_version: config.whatsapp_version,
+        egress: config.egress.clone(),
+    };
     WhatsappConnector::new(settings, Arc::new(store.clone())).map_err(|error| StartError::Settings(Box::new(error)))
 }
 

@@ -1,6 +1,7 @@
 //! Configuration: embedded defaults < file < environment. Every problem is collected and told at once, with what to do, before any
 //! port is bound. The environment is an argument, so tests need no globals.
 
+mod egress;
 mod read;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use url::Url;
 
 use crate::admission::OriginRule;
 use crate::auth::MIN_SECRET_BYTES;
+use crate::whatsapp::EgressSettings;
 use crate::yclients::YclientsSettings;
 use read::Reader;
 
@@ -81,6 +83,8 @@ pub struct Config {
     pub whatsapp_endpoint: Option<Url>,
     /// Version told to WhatsApp.
     pub whatsapp_version: Option<(u32, u32, u32)>,
+    /// Which way out each company takes.
+    pub egress: EgressSettings,
     /// Limits and times of the actors.
     pub fleet: FleetSettings,
     /// Log filter.
@@ -151,6 +155,7 @@ impl Config {
             yclients: read_yclients(reader, mode),
             whatsapp_endpoint: read_whatsapp_endpoint(reader),
             whatsapp_version: read_version(reader),
+            egress: egress::read_egress(reader),
             fleet: read_fleet(reader),
             log_level: read_log_level(reader),
             log_format: read_log_format(reader),

@@ -1,7 +1,7 @@
 //! The WhatsApp connector: the only user of the protocol library.
 //!
 //! ```text
-//! WhatsappConnector          shared by all companies: endpoint, TLS roots, HTTP, version, permits, the tasks that close links
+//! WhatsappConnector          shared by all companies: endpoint, TLS roots, ways out, version, permits, the tasks that close links
 //! └─ link (per run)          holds the company's permit; one client, one connection; facts out, commands in, one end
 //!    ├─ backend              the library's storage traits on the vault
 //!    ├─ egress               TCP, TLS, WebSocket; can be cut from below
@@ -35,8 +35,8 @@ use wacore::store::traits::DeviceStore;
 use whatsapp_rust::transport::default_tls_connector;
 
 use self::backend::Backend;
-pub use self::egress::SettingsError;
-use self::egress::{Endpoint, Http};
+pub use self::egress::{Egress, EgressKind, EgressPlan, EgressSettings, Login, Proxy, ProxyError, SettingsError};
+use self::egress::{Endpoint, Ways};
 use self::gate::Gate;
 use self::version::Versions;
 
@@ -47,6 +47,8 @@ pub struct WhatsappSettings {
     pub endpoint: Option<Url>,
     /// The version to name instead of asking WhatsApp for its current one.
     pub client_version: Option<(u32, u32, u32)>,
+    /// Which way out each company takes.
+    pub egress: EgressSettings,
 }
 
 /// Opens links to WhatsApp.
@@ -59,7 +61,7 @@ struct Shared {
     vault: Arc<dyn Vault>,
     endpoint: Arc<Endpoint>,
     tls: Arc<tokio_websockets::Connector>,
-    http: Http,
+    ways: Ways,
     versions: Versions,
     gate: Gate,
     /// Tasks that close links; at most one per company, because the company's permit is in it.
@@ -71,14 +73,14 @@ struct Shared {
 impl WhatsappConnector {
     /// Checks the settings against what this build may talk to.
     pub fn new(settings: WhatsappSettings, vault: Arc<dyn Vault>) -> Result<Self, SettingsError> {
-        let endpoint = Endpoint::of(settings.endpoint.as_ref())?;
-        let http = Http::new(&endpoint);
+        let endpoint = Arc::new(Endpoint::of(settings.endpoint.as_ref())?);
+        endpoint.admit(&settings.egress)?;
         let shared = Shared {
             vault,
-            endpoint: Arc::new(endpoint),
+            ways: Ways::new(EgressPlan::new(settings.egress), Arc::clone(&endpoint)),
+            endpoint,
             tls: Arc::new(default_tls_connector()),
-            versions: Versions::new(settings.client_version, http.clone()),
-            http,
+            versions: Versions::new(settings.client_version),
             gate: Gate::default(),
             closing: TaskTracker::new(),
             chain_refusal_told: AtomicBool::new(false),
@@ -103,7 +105,7 @@ impl Connector for WhatsappConnector {
             session.id = %SessionId::of(request.salon),
             generation = request.generation.get(),
         );
-        link::run(&self.shared, request.company, reports, commands).instrument(span).await
+        link::run(&self.shared, request, reports, commands).instrument(span).await
     }
 
     async fn credentials(&self, company: CompanyId) -> Result<Option<OwnIdentity>, RecordsError> {

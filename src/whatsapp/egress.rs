@@ -3,10 +3,24 @@
 //! A build with the feature `sandbox` doesn't verify the service's certificate chain, so it refuses every endpoint that isn't
 //! loopback. A default build takes the real service, a public `wss://` endpoint, or loopback, where the simulated service then
 //! fails the chain (`docs/adr/0002-sandbox-feature.md`).
+//!
+//! ```text
+//! plan     which way a company takes: own, pool, default, direct
+//! way      what the companies of one way share: the proxy, HTTP through it
+//! ├─ dial     TCP or a tunnel, then TLS and WebSocket with the service's own name
+//! │  └─ tunnel   SOCKS5 and HTTP CONNECT through a proxy
+//! └─ http     version look-up and media
+//! ```
+//!
+//! A company with a proxy never goes out without it: a proxy that fails ends the dial (`docs/adr/0004-egress.md`).
 
 mod dial;
 mod http;
 mod line;
+mod plan;
+mod proxy;
+mod tunnel;
+mod way;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -18,6 +32,11 @@ use wacore::net::WHATSAPP_WEB_WS_URL;
 pub(super) use self::dial::Dialer;
 pub(super) use self::http::Http;
 pub(super) use self::line::{Line, Progress};
+pub use self::plan::{Egress, EgressKind, EgressPlan, EgressSettings};
+pub use self::proxy::{Login, Proxy, ProxyError};
+use self::tunnel::Near;
+pub(super) use self::tunnel::TunnelError;
+pub(super) use self::way::{Way, Ways};
 
 /// Why the settings of the WhatsApp connector are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -34,6 +53,9 @@ pub enum SettingsError {
     /// A private, link-local or otherwise special address.
     #[error("the WhatsApp endpoint must be a public or a loopback address")]
     NotPublic,
+    /// A simulated service is reached on this machine only, by whatever way.
+    #[error("with a WhatsApp endpoint on this machine every proxy must be on this machine too")]
+    ProxyNotLocal,
 }
 
 /// Which addresses a name may resolve to.
@@ -102,6 +124,23 @@ impl Endpoint {
             Reach::Service => true,
             Reach::Public => is_public(ip),
             Reach::Loopback => ip.is_loopback(),
+        }
+    }
+
+    /// Takes the ways out that this endpoint may be reached by.
+    pub(super) fn admit(&self, settings: &EgressSettings) -> Result<(), SettingsError> {
+        let mut proxies = settings.default.iter().chain(&settings.pool).chain(settings.companies.values().flatten());
+        if self.near() == Near::Loopback && !proxies.all(Proxy::is_local) {
+            return Err(SettingsError::ProxyNotLocal);
+        }
+        Ok(())
+    }
+
+    /// Where the proxies to this endpoint may be.
+    fn near(&self) -> Near {
+        match self.reach {
+            Reach::Loopback => Near::Loopback,
+            Reach::Service | Reach::Public => Near::Anywhere,
         }
     }
 
@@ -198,6 +237,17 @@ mod tests {
         assert!(loopback.allows(local) && !loopback.allows(private) && !loopback.allows(public));
         let relay = Endpoint::check(Some(&Url::parse("wss://relay.example.org/").unwrap()), false).unwrap();
         assert!(relay.allows(public) && !relay.allows(local) && !relay.allows(private));
+    }
+
+    #[test]
+    fn a_simulated_service_is_reached_through_local_proxies_only() {
+        let simulated = Endpoint::check(Some(&Url::parse("ws://127.0.0.1:7700/ws/chat").unwrap()), false).unwrap();
+        let service = Endpoint::check(None, false).unwrap();
+        let proxy = |text| Proxy::parse(text, None).unwrap();
+        let far = EgressSettings { pool: vec![proxy("socks5://127.0.0.1"), proxy("socks5://10.0.0.1")], ..EgressSettings::default() };
+        let near = EgressSettings { default: Some(proxy("http://localhost:3128")), ..EgressSettings::default() };
+        assert_eq!(simulated.admit(&far), Err(SettingsError::ProxyNotLocal));
+        assert_eq!((simulated.admit(&near), service.admit(&far), service.admit(&near)), (Ok(()), Ok(()), Ok(())));
     }
 
     #[test]

@@ -9,8 +9,7 @@ mod serve;
 
 use std::sync::Arc;
 
-use frontdesk_actors::ids::CompanyId;
-use frontdesk_actors::ports::{LinkCommand, LinkEnd, LinkFact, LinkReports, LossKind};
+use frontdesk_actors::ports::{LinkCommand, LinkEnd, LinkFact, LinkReports, LinkRequest, LossKind};
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +23,7 @@ use whatsapp_rust::waproto::whatsapp::device_props::{AppVersion, PlatformType};
 use self::held::Held;
 use super::Shared;
 use super::backend::Backend;
-use super::egress::Dialer;
+use super::egress::{Dialer, Way};
 use super::translate::{self, Heard};
 use super::version::VersionError;
 
@@ -47,10 +46,17 @@ enum OpenError {
 }
 
 impl OpenError {
+    /// The error below, which says what to do; log lines show only the topmost one.
+    fn cause(&self) -> Option<String> {
+        let below = std::error::Error::source(self)?;
+        Some(below.source().map_or_else(|| below.to_string(), |cause| format!("{below}: {cause}")))
+    }
+
     fn end(&self) -> LinkEnd {
         match self {
             Self::Device(_) | Self::Client(BotBuilderError::Store(_)) => LinkEnd::StorageFailed,
-            Self::Version(_) => LinkEnd::Lost(LossKind::Dial),
+            Self::Version(VersionError::Proxy(_)) => LinkEnd::Lost(LossKind::Proxy),
+            Self::Version(VersionError::Fetch(_) | VersionError::Timeout) => LinkEnd::Lost(LossKind::Dial),
             Self::Client(_) => LinkEnd::Crashed,
         }
     }
@@ -59,10 +65,11 @@ impl OpenError {
 /// Runs a link to its end.
 pub(super) async fn run(
     shared: &Arc<Shared>,
-    company: CompanyId,
+    request: LinkRequest,
     reports: LinkReports,
     mut commands: mpsc::Receiver<LinkCommand>,
 ) -> LinkEnd {
+    let LinkRequest { company, salon, generation: _ } = request;
     let mut early = None;
     let Some(permit) = unless_closed(shared.gate.enter(company), &mut commands, &reports, &mut early).await else {
         return LinkEnd::Closed;
@@ -70,11 +77,12 @@ pub(super) async fn run(
     let mut held = Held::new(shared, Backend::new(company, Arc::clone(&shared.vault)), permit);
     let (ear, words) = Ear::new();
     let flooded = ear.flooded.clone();
-    let opening = unless_closed(open(shared, &held, ear), &mut commands, &reports, &mut early).await;
+    let way = shared.ways.of(company, salon);
+    let opening = unless_closed(open(shared, way, &held, ear), &mut commands, &reports, &mut early).await;
     let end = match opening {
         None => LinkEnd::Closed,
         Some(Err(error)) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the link could not be opened");
+            tracing::warn!(error = &error as &dyn std::error::Error, cause = error.cause(), "the link could not be opened");
             error.end()
         }
         Some(Ok(bot)) => {
@@ -108,11 +116,12 @@ async fn unless_closed<T>(
     }
 }
 
-async fn open(shared: &Shared, held: &Held, ear: Ear) -> Result<Bot, OpenError> {
+async fn open(shared: &Shared, way: Arc<Way>, held: &Held, ear: Ear) -> Result<Bot, OpenError> {
     let device = held.backend().load().await.map_err(OpenError::Device)?;
-    let version = shared.versions.current(device.as_ref()).await?;
+    let version = shared.versions.current(&way, &shared.endpoint, device.as_ref()).await?;
     let dialer = Dialer {
         endpoint: Arc::clone(&shared.endpoint),
+        way: Arc::clone(&way),
         tls: Arc::clone(&shared.tls),
         line: Arc::clone(held.line()),
         permit: held.permit(),
@@ -121,7 +130,7 @@ async fn open(shared: &Shared, held: &Held, ear: Ear) -> Result<Bot, OpenError> 
     let bot = Bot::builder()
         .with_backend_arc(held.backend().clone())
         .with_transport_factory(dialer)
-        .with_http_client(shared.http.clone())
+        .with_http_client(way.http.clone())
         .with_version(version)
         .with_device_props(identity_shown())
         .with_wanted_pre_key_count(ONE_TIME_KEYS)

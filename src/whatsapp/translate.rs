@@ -136,7 +136,7 @@ pub(super) struct Ending {
 pub(super) fn unspoken(ending: Ending, disconnected: bool) -> LinkEnd {
     let silent = match ending.progress {
         Progress::Answered { silent_for, .. } => silent_for >= RECENTLY,
-        Progress::Unconnected | Progress::Unanswered => true,
+        Progress::NoWayOut | Progress::Unconnected | Progress::Unanswered => true,
     };
     match ending {
         Ending { panicked: true, .. } => LinkEnd::Crashed,
@@ -144,6 +144,7 @@ pub(super) fn unspoken(ending: Ending, disconnected: bool) -> LinkEnd {
         // After pairing the service ends the connection in its own way; the credentials are good, so open the next one.
         Ending { paired: true, .. } => LinkEnd::RestartRequired,
         Ending { complaint: true, .. } => LinkEnd::Lost(LossKind::Service),
+        Ending { connected: false, progress: Progress::NoWayOut, .. } => LinkEnd::Lost(LossKind::Proxy),
         Ending { connected: false, .. } => LinkEnd::Lost(LossKind::Dial),
         _ if disconnected => LinkEnd::Lost(LossKind::Disconnected),
         _ if silent => LinkEnd::Lost(LossKind::Silent),

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use wacore::net::HttpClient;
 use wacore::store::Device;
 use whatsapp_rust::anyhow;
 
-use super::egress::Http;
+use super::egress::{Endpoint, Http, TunnelError, Way};
 
 /// As WhatsApp numbers it, like 2.3000.1023456789.
 pub(super) type Version = (u32, u32, u32);
@@ -28,39 +28,41 @@ pub(super) enum VersionError {
     Fetch(#[source] anyhow::Error),
     #[error("WhatsApp's current version was not told in time")]
     Timeout,
+    #[error("WhatsApp's current version could not be asked through the company's proxy")]
+    Proxy(#[source] TunnelError),
 }
 
 /// The version for every link of this process.
 pub(super) struct Versions {
     pinned: Option<Version>,
-    http: Http,
     known: watch::Sender<Option<(Version, Instant)>>,
-    /// One look-up at a time: a thousand links that start together ask once.
-    look_up: Semaphore,
 }
 
 impl Versions {
-    pub(super) fn new(pinned: Option<Version>, http: Http) -> Self {
-        Self { pinned, http, known: watch::Sender::new(None), look_up: Semaphore::new(1) }
+    pub(super) fn new(pinned: Option<Version>) -> Self {
+        Self { pinned, known: watch::Sender::new(None) }
     }
 
-    /// The version to name. When it can't be asked: the last one known here, or the one this device used before.
-    pub(super) async fn current(&self, device: Option<&Device>) -> Result<Version, VersionError> {
+    /// The version to name, asked by this way out if need be. When it can't be asked: the last one known here, or the one this
+    /// device used before.
+    pub(super) async fn current(&self, way: &Way, endpoint: &Endpoint, device: Option<&Device>) -> Result<Version, VersionError> {
         if let Some(version) = self.pinned.or_else(|| self.fresh()) {
             return Ok(version);
         }
-        let _one = self.look_up.acquire().await;
+        let _one = way.look_up.acquire().await;
         if let Some(version) = self.fresh() {
             return Ok(version);
         }
-        match self.fetch().await {
+        match fetch(&way.http).await {
             Ok(version) => {
                 self.known.send_replace(Some((version, Instant::now())));
                 Ok(version)
             }
             Err(error) => {
                 let older = (*self.known.borrow()).map(|(version, _)| version).or_else(|| used_before(device?));
-                let version = older.ok_or(error)?;
+                let Some(version) = older else {
+                    return Err(way.trouble(endpoint).await.map_or(error, VersionError::Proxy));
+                };
                 tracing::warn!("WhatsApp's current version can't be asked; an older one is used");
                 Ok(version)
             }
@@ -71,14 +73,14 @@ impl Versions {
         let (version, since) = (*self.known.borrow())?;
         (since.elapsed() < FRESH).then_some(version)
     }
+}
 
-    async fn fetch(&self) -> Result<Version, VersionError> {
-        let http: Arc<dyn HttpClient> = Arc::new(self.http.clone());
-        timeout(LOOK_UP_LIMIT, whatsapp_rust::version::fetch_latest_app_version(&http))
-            .await
-            .map_err(|_| VersionError::Timeout)?
-            .map_err(VersionError::Fetch)
-    }
+async fn fetch(http: &Http) -> Result<Version, VersionError> {
+    let http: Arc<dyn HttpClient> = Arc::new(http.clone());
+    timeout(LOOK_UP_LIMIT, whatsapp_rust::version::fetch_latest_app_version(&http))
+        .await
+        .map_err(|_| VersionError::Timeout)?
+        .map_err(VersionError::Fetch)
 }
 
 fn used_before(device: &Device) -> Option<Version> {

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module per journey or fault, shared support.
 
 mod browser;
+mod egress;
 mod isolation;
 mod journey;
 mod kill;

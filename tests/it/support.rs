@@ -2,4 +2,5 @@
 
 pub mod node;
 pub mod powercut;
+pub mod proxy;
 pub mod stage;

@@ -1,4 +1,4 @@
-//! Opens a link's one connection: TCP, TLS, WebSocket.
+//! Opens a link's one connection: TCP or a tunnel through the company's proxy, TLS, WebSocket.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use wacore::net::{Transport, TransportEvent, TransportFactory, WHATSAPP_WEB_ORIG
 use whatsapp_rust::async_channel::Receiver;
 use whatsapp_rust::transport::from_websocket;
 
-use super::{Endpoint, Line};
+use super::{Endpoint, Line, TunnelError, Way};
 
 /// The kernel asks a silent peer after this long…
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
@@ -36,6 +36,8 @@ enum DialError {
     Refused,
     #[error("the service could not be reached")]
     Connect(#[source] io::Error),
+    #[error("the company's proxy did not open a connection to the service")]
+    Tunnel(#[source] Arc<TunnelError>),
     #[error("TLS with the service failed")]
     Tls(#[source] tokio_websockets::Error),
     #[error("the service did not accept the WebSocket")]
@@ -45,6 +47,8 @@ enum DialError {
 /// Dials for one link.
 pub(in crate::whatsapp) struct Dialer {
     pub(in crate::whatsapp) endpoint: Arc<Endpoint>,
+    /// The company's way out.
+    pub(in crate::whatsapp) way: Arc<Way>,
     /// Shared by all links of the process: it holds the root certificates.
     pub(in crate::whatsapp) tls: Arc<Connector>,
     pub(in crate::whatsapp) line: Arc<Line>,
@@ -61,7 +65,12 @@ impl TransportFactory for Dialer {
 
 impl Dialer {
     async fn dial(&self) -> Result<(Arc<dyn Transport>, Receiver<TransportEvent>), DialError> {
-        let stream = self.connect().await?;
+        let stream = match self.way.tunnel(&self.endpoint).await {
+            None => self.connect().await?,
+            Some(Ok(stream)) => stream,
+            Some(Err(error)) => return Err(DialError::Tunnel(self.line.no_tunnel(error))),
+        };
+        tune(&stream).map_err(DialError::Connect)?;
         let permit = self.permit.upgrade().ok_or(DialError::Ended)?;
         let stream = self.line.connect(stream, permit).map_err(DialError::Connect)?;
         let tls = if self.endpoint.tls { &*self.tls } else { &Connector::Plain };
@@ -83,9 +92,7 @@ impl Dialer {
         if allowed.is_empty() {
             return Err(DialError::Refused);
         }
-        let stream = TcpStream::connect(&allowed[..]).await.map_err(DialError::Connect)?;
-        tune(&stream).map_err(DialError::Connect)?;
-        Ok(stream)
+        TcpStream::connect(&allowed[..]).await.map_err(DialError::Connect)
     }
 }
 

@@ -14,9 +14,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::TunnelError;
+
 /// How far the connection came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::whatsapp) enum Progress {
+    /// The company's proxy is out of order, or doesn't let us out.
+    NoWayOut,
     /// No TCP, TLS or WebSocket connection.
     Unconnected,
     /// A WebSocket connection, on which the service said nothing.
@@ -34,6 +38,7 @@ pub(in crate::whatsapp) enum Progress {
 pub(in crate::whatsapp) struct Line {
     started: Instant,
     stream: OnceLock<Weak<TcpStream>>,
+    no_tunnel: OnceLock<Arc<TunnelError>>,
     cut: AtomicBool,
     gone: CancellationToken,
     upgraded: AtomicBool,
@@ -47,6 +52,7 @@ impl Line {
         Self {
             started: Instant::now(),
             stream: OnceLock::new(),
+            no_tunnel: OnceLock::new(),
             cut: AtomicBool::new(false),
             gone: CancellationToken::new(),
             upgraded: AtomicBool::new(false),
@@ -57,7 +63,8 @@ impl Line {
 
     pub(in crate::whatsapp) fn progress(&self) -> Progress {
         if !self.upgraded.load(Ordering::Acquire) {
-            return Progress::Unconnected;
+            let no_way_out = self.no_tunnel.get().is_some_and(|error| error.is_the_proxy());
+            return if no_way_out { Progress::NoWayOut } else { Progress::Unconnected };
         }
         match self.heard_ms.load(Ordering::Acquire) {
             0 => Progress::Unanswered,
@@ -66,6 +73,16 @@ impl Line {
                 Progress::Answered { silent_for, hung_up: self.hung_up.load(Ordering::Acquire) }
             }
         }
+    }
+
+    /// Why the company's proxy opened no connection, if it was asked and did not.
+    pub(in crate::whatsapp) fn tunnel_error(&self) -> Option<&TunnelError> {
+        self.no_tunnel.get().map(AsRef::as_ref)
+    }
+
+    /// Keeps why there is no connection: the library tells it to nobody.
+    pub(super) fn no_tunnel(&self, error: TunnelError) -> Arc<TunnelError> {
+        Arc::clone(self.no_tunnel.get_or_init(|| Arc::new(error)))
     }
 
     /// Closes the connection from below: every read and write on it ends at once.

@@ -20,7 +20,7 @@ use whatsapp_rust::{Client, Jid};
 
 use super::super::Shared;
 use super::super::backend::Backend;
-use super::super::egress::Progress;
+use super::super::egress::{Line, Progress};
 use super::super::translate::{self, Ending, Heard};
 use super::held::Held;
 use super::pairing::{self, Answer, Pairing};
@@ -287,7 +287,7 @@ impl Serving {
             progress: held.line().progress(),
         };
         if !ending.connected {
-            tell_failed_dial(shared, ending.progress);
+            tell_failed_dial(shared, held.line());
         }
         translate::unspoken(ending, self.disconnected)
     }
@@ -299,8 +299,11 @@ async fn broke(broken: &mut watch::Receiver<bool>) {
 }
 
 /// The library tells a failed dial only to its own log.
-fn tell_failed_dial(shared: &Shared, progress: Progress) {
-    match progress {
+fn tell_failed_dial(shared: &Shared, line: &Line) {
+    let proxy = line.tunnel_error().map(|error| error as &dyn std::error::Error);
+    match line.progress() {
+        Progress::NoWayOut => tracing::warn!(error = proxy, "no way out: the proxy of this company does not serve us"),
+        Progress::Unconnected if proxy.is_some() => tracing::info!(error = proxy, "no connection to WhatsApp could be opened"),
         Progress::Unconnected => tracing::info!("no connection to WhatsApp could be opened"),
         Progress::Unanswered => tracing::info!("WhatsApp did not answer the handshake"),
         Progress::Answered { hung_up: true, .. } => tracing::info!("the connection to WhatsApp broke in the handshake"),

@@ -133,7 +133,7 @@ fn id(company: u64) -> CompanyId {
 
 fn connector(service: &Service, records: &Arc<MemoryRecords>) -> Arc<WhatsappConnector> {
     let endpoint = format!("ws://{}/ws/chat", service.local_addr()).parse().unwrap();
-    let settings = WhatsappSettings { endpoint: Some(endpoint), client_version: Some(VERSION) };
+    let settings = WhatsappSettings { endpoint: Some(endpoint), client_version: Some(VERSION), ..WhatsappSettings::default() };
     Arc::new(WhatsappConnector::new(settings, Arc::<MemoryRecords>::clone(records)).unwrap())
 }
 

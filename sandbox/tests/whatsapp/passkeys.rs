@@ -16,8 +16,8 @@ type Scan = JoinHandle<Result<LinkedDevice, PhoneError>>;
 
 /// A client whose QR code was scanned by a phone that asks for its passkey.
 async fn scanned(service: &Service, behaviour: PasskeyBehaviour) -> (Salon, Scan) {
-    service.add_phone(SALON).unwrap();
-    service.set_passkey(SALON, PasskeySettings { required: true, behaviour }).unwrap();
+    service.add_phone(SALON).expect("a valid number");
+    service.set_passkey(SALON, PasskeySettings { required: true, behaviour }).expect("a phone");
     let mut salon = Salon::start(service, &new_device()).await;
     let qr = salon.qr().await;
     let phone = service.clone();
@@ -54,10 +54,10 @@ async fn failed_late(salon: &mut Salon) -> bool {
 
 /// What the authenticator of a phone's owner answers.
 fn assertion(service: &Service, number: &str, options: &str) -> Assertion {
-    let answer = service.assert_passkey(number, options).unwrap();
+    let answer = service.assert_passkey(number, options).expect("readable options");
     Assertion {
         assertion_json: answer.assertion.to_string().into_bytes(),
-        credential_id: URL_SAFE_NO_PAD.decode(answer.credential_id).unwrap(),
+        credential_id: URL_SAFE_NO_PAD.decode(answer.credential_id).expect("base64url"),
     }
 }
 

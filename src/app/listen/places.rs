@@ -110,7 +110,7 @@ pub(in crate::app) fn places_for(max_sockets: usize) -> usize {
         return wanted;
     };
     let affordable = descriptors / 2;
-    if affordable < wanted {
+    if affordable < max_sockets {
         tracing::warn!(
             connections.max = affordable,
             descriptors,

@@ -75,7 +75,8 @@ async fn a_panic_in_one_companys_actor_leaves_all_other_links_untouched() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(StoreOptions::new(folder.path().join("data"), SealKey::new([7; 32]))).expect("a store");
     let endpoint = sandbox.addresses().whatsapp_ws.parse().expect("an address");
-    let settings = WhatsappSettings { endpoint: Some(endpoint), client_version: Some((2, 3000, 1_030_000_000)), ..WhatsappSettings::default() };
+    let settings =
+        WhatsappSettings { endpoint: Some(endpoint), client_version: Some((2, 3000, 1_030_000_000)), ..WhatsappSettings::default() };
     let connector = WhatsappConnector::new(settings, Arc::new(store.clone())).expect("a connector");
     let tripwire = Arc::new(Tripwire::default());
     let ports = Ports {

@@ -25,11 +25,6 @@ impl Way {
         Self { proxy, near: endpoint.near(), http, look_up: Semaphore::new(1) }
     }
 
-    #[cfg(test)]
-    pub(in crate::whatsapp) fn direct(endpoint: &Endpoint) -> Self {
-        Self::new(None, endpoint)
-    }
-
     /// A connection to the service through the proxy; `None` when this is the direct way.
     pub(super) async fn tunnel(&self, endpoint: &Endpoint) -> Option<Result<TcpStream, TunnelError>> {
         let proxy = self.proxy.as_ref()?;

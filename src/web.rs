@@ -34,6 +34,8 @@ pub enum PageError {
     LinkReplayed,
     /// 403: YClients says the app is not being installed there.
     NotInstalled,
+    /// 403: the salon is connected already, by another owner.
+    OtherOwner,
     /// 502: YClients can't be asked.
     MarketplaceDown,
     /// 400: onboarding without a token.
@@ -60,6 +62,7 @@ impl PageError {
             | Self::BadSignature
             | Self::LinkReplayed
             | Self::NotInstalled
+            | Self::OtherOwner
             | Self::MarketplaceDown
             | Self::TokenMissing
             | Self::TokenInvalid

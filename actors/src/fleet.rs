@@ -85,6 +85,9 @@ pub enum RegisterError {
     /// YClients says the app is not being installed there.
     #[error("the app is not being installed in this salon")]
     NotInstalled,
+    /// The salon is connected already, by another owner.
+    #[error("the salon was connected by another owner")]
+    OtherOwner,
     /// YClients can't be asked.
     #[error(transparent)]
     Marketplace(MarketplaceError),

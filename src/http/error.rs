@@ -288,7 +288,7 @@ impl From<PageError> for PageFailure {
         let status = match error {
             PageError::BadSalon | PageError::TokenMissing => StatusCode::BAD_REQUEST,
             PageError::TokenInvalid | PageError::TokenExpired => StatusCode::UNAUTHORIZED,
-            PageError::BadSignature | PageError::LinkReplayed | PageError::NotInstalled => StatusCode::FORBIDDEN,
+            PageError::BadSignature | PageError::LinkReplayed | PageError::NotInstalled | PageError::OtherOwner => StatusCode::FORBIDDEN,
             PageError::NotFound => StatusCode::NOT_FOUND,
             PageError::TooMany => StatusCode::TOO_MANY_REQUESTS,
             PageError::MarketplaceDown => StatusCode::BAD_GATEWAY,
@@ -326,6 +326,7 @@ impl From<RegisterError> for PageFailure {
             }
             RegisterError::Replayed => PageError::LinkReplayed.into(),
             RegisterError::NotInstalled => PageError::NotInstalled.into(),
+            RegisterError::OtherOwner => PageError::OtherOwner.into(),
             RegisterError::Marketplace(error) => {
                 let after = match error {
                     MarketplaceError::Retryable { after } => after,

@@ -233,6 +233,7 @@ fn each_page_error_has_its_own_words_and_a_way_back() {
         PageError::BadSignature,
         PageError::LinkReplayed,
         PageError::NotInstalled,
+        PageError::OtherOwner,
         PageError::MarketplaceDown,
         PageError::TokenMissing,
         PageError::TokenInvalid,

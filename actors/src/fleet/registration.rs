@@ -26,6 +26,9 @@ impl FleetHandle {
         let now = ports.clock.now();
         self.claim(&owner, registration.salon_id, now).await?;
         let installation = self.installed(registration.salon_id).await?;
+        if installation == Installation::Active {
+            self.same_owner(registration.salon_id, &owner).await?;
+        }
         let salon = self.salon(registration.salon_id).await;
         let visit = Visit { registered_at: now, installation, user: owner.user, title: owner.salon_title, salon };
         let registered = self.store_registration(registration.salon_id, visit).await?;
@@ -48,6 +51,14 @@ impl FleetHandle {
             installation @ (Installation::Pending | Installation::Active) => Ok(installation),
             Installation::NotInstalled | Installation::Frozen | Installation::Unknown => Err(RegisterError::NotInstalled),
         }
+    }
+
+    /// The signature does not cover the salon, so anybody's link could name one that is installed already. Its page, with the salon's number and the
+    /// power to link another phone, opens only for the owner who connected it.
+    async fn same_owner(&self, salon: SalonId, owner: &SignedOwner) -> Result<(), RegisterError> {
+        let stored = self.inner.ports.records.company_by_salon(salon).await.map_err(CallError::from)?;
+        let known = stored.and_then(|stored| stored.company.marketplace_user.id);
+        if known.is_some() && known != owner.user.id { Err(RegisterError::OtherOwner) } else { Ok(()) }
     }
 
     async fn salon(&self, salon: SalonId) -> Option<SalonInfo> {

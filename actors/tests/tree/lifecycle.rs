@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use frontdesk_actors::company::{ActivateRequestError, QrError};
 use frontdesk_actors::events::Fact;
-use frontdesk_actors::fleet::Registration;
-use frontdesk_actors::ports::{Installation, LinkCommand};
-use frontdesk_actors::records::{EventKind, IntegrationStatus, LifecycleEvent};
+use frontdesk_actors::fleet::{RegisterError, Registration};
+use frontdesk_actors::ports::{Installation, LinkCommand, SignedOwner};
+use frontdesk_actors::records::{EventKind, IntegrationStatus, LifecycleEvent, MarketplaceUser};
 use frontdesk_actors::testing::{LinkScript, World, account, salon, until, until_state, wait_until};
 use frontdesk_actors::view::{ActivationView, SessionState, StateReason};
 use serde_json::json;
@@ -225,5 +225,28 @@ async fn a_webhook_that_comes_during_the_drain_is_kept_and_acted_on_after_the_re
     let fleet = world.start().await;
     let company = fleet.company(company.company_id()).await.unwrap().unwrap();
     until(&company, |view| view.integration == IntegrationStatus::Uninstalled).await;
+    fleet.drain(GRACE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connected_salon_opens_only_for_the_owner_who_connected_it() {
+    let world = World::new();
+    let fleet = world.start().await;
+    let signed = |id| {
+        let user = MarketplaceUser { id: Some(id), ..MarketplaceUser::default() };
+        Ok(SignedOwner { user, salon_title: None, fingerprint: None })
+    };
+    let register = || fleet.register(Registration { salon_id: salon(10), user_data: None, user_data_sign: None });
+    world.marketplace.set_owner(signed(1));
+    let company = active_salon(&world, &fleet, 10).await;
+    register().await.expect("the owner comes back");
+    world.marketplace.set_owner(signed(2));
+    assert_eq!(register().await, Err(RegisterError::OtherOwner));
+
+    // After an uninstall the salon belongs to whoever connects it next.
+    fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, body()).await.unwrap();
+    until(&company, |view| view.integration == IntegrationStatus::Uninstalled).await;
+    world.marketplace.set_installation(salon(10), Installation::Pending);
+    register().await.expect("a new owner connects");
     fleet.drain(GRACE).await;
 }

@@ -112,7 +112,7 @@ pub(super) static WORDS: Words = Words {
             title: "The time of this page is over",
             text: "The link is valid for a limited time. Go back to YClients and press “Connect” again: nothing you began is lost.",
         },
-        token_bad: Text { title: "This link doesn't fit", text: "Open the page from YClients again with “Connect”." },
+        token_bad: Text { title: "This link doesn't work", text: "Open the page from YClients again with “Connect”." },
         seconds: "{n} s",
         minutes: "{n} min",
         hours: "{n} h",
@@ -227,6 +227,10 @@ fn error(error: PageError) -> Text {
         PageError::NotInstalled => (
             "The connection wasn't started in YClients",
             "YClients sees no installation in this salon. Press “Connect” on the integration's page.",
+        ),
+        PageError::OtherOwner => (
+            "Another user connected this salon",
+            "The page of a connected salon opens only for the user who connected it. Sign in to YClients as that user, or disconnect the integration and connect it anew.",
         ),
         PageError::MarketplaceDown => {
             ("YClients doesn't answer", "We couldn't check the installation. Wait a minute and press “Connect” again.")

@@ -181,6 +181,7 @@ fn run_app(config: Config) -> ExitCode {
 fn prepare(config: &Config) -> Result<(tokio::runtime::Runtime, metrics_exporter_prometheus::PrometheusHandle), ExitCode> {
     crate::telemetry::install(&config.log_level, config.log_format).map_err(|error| fail(EXIT_INTERNAL, &error.to_string()))?;
     let recorder = crate::metrics::install().map_err(|error| fail(EXIT_INTERNAL, &error.to_string()))?;
+    raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(MAX_BLOCKING_THREADS)
@@ -188,6 +189,13 @@ fn prepare(config: &Config) -> Result<(tokio::runtime::Runtime, metrics_exporter
         .build()
         .map_err(|error| fail(EXIT_INTERNAL, &format!("the runtime could not be started: {error}")))?;
     Ok((runtime, recorder))
+}
+
+/// Every link, socket and file is a descriptor, and the usual soft limit of 1,024 is for shells: takes what the hard limit allows.
+fn raise_open_files() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
 }
 
 fn outcome(result: Result<(), StartError>) -> ExitCode {

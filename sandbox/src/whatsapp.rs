@@ -80,9 +80,9 @@ impl Service {
     /// As [`Service::start`], with the phones of an earlier run.
     pub(crate) async fn resume(listen: SocketAddr, kept: Kept) -> anyhow::Result<Service> {
         anyhow::ensure!(listen.ip().is_loopback(), "the sandbox listens on loopback only, not on {listen}");
-        let listener = tokio::net::TcpListener::bind(listen)
-            .await
-            .with_context(|| format!("the simulated WhatsApp can't listen on {listen}: is another sandbox running? Other ports: frontdesk sandbox --help"))?;
+        let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| {
+            format!("the simulated WhatsApp can't listen on {listen}: is another sandbox running? Other ports: frontdesk sandbox --help")
+        })?;
         let address = listener.local_addr().context("a bound socket has an address")?;
         let world = Arc::new(World::new());
         world.revive(kept.0)?;

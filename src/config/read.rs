@@ -45,8 +45,8 @@ impl Reader {
             }
         };
         for (key, value) in flatten(table) {
-            if self.values.contains_key(&key) {
-                self.values.insert(key, value);
+            if let Some(known) = self.values.get_mut(&key) {
+                *known = value;
             } else {
                 let hint = self.nearest(&key);
                 self.problems.insert(format!("{path}: unknown key `{key}`{hint}"));

@@ -63,9 +63,11 @@ impl From<PhoneError> for ControlError {
     fn from(error: PhoneError) -> Self {
         match error {
             PhoneError::UnknownPhone => Self::not_found(format!("{error}; create it with POST /control/phones")),
-            PhoneError::InvalidPasskeyOptions | PhoneError::InvalidNumber | PhoneError::InvalidQr | PhoneError::InvalidCode | PhoneError::InvalidText => {
-                Self::bad_request(error)
-            }
+            PhoneError::InvalidPasskeyOptions
+            | PhoneError::InvalidNumber
+            | PhoneError::InvalidQr
+            | PhoneError::InvalidCode
+            | PhoneError::InvalidText => Self::bad_request(error),
             PhoneError::TooManyPhones
             | PhoneError::NoSuchQr
             | PhoneError::ForeignQr

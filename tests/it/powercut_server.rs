@@ -120,7 +120,7 @@ async fn work(stage: &Stage, cut: usize, acknowledged: &mut Acknowledged, time: 
 
 async fn register_until(stage: &Stage, first: u64, deadline: tokio::time::Instant) -> Vec<(u64, String)> {
     let mut tokens = Vec::new();
-    for salon in first..first + 8 {
+    for salon in first..first + 3 {
         let register = async {
             stage.salon(salon, "Салон").await;
             (salon, stage.onboard(salon).await)

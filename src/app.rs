@@ -209,10 +209,12 @@ fn connector(config: &Config, store: &Store) -> Result<WhatsappConnector, StartE
 }
 
 fn ports(config: &Config, store: &Store, connector: Arc<WhatsappConnector>) -> Result<Ports, StartError> {
-    let marketplace = Yclients::new(config.yclients.clone()).map_err(|error| StartError::Settings(Box::new(error)))?;
+    let yclients = Yclients::new(config.yclients.clone()).map_err(|error| StartError::Settings(Box::new(error)))?;
+    let yclients = Arc::new(yclients);
     Ok(Ports {
         connector,
-        marketplace: Arc::new(marketplace),
+        marketplace: yclients.clone(),
+        partner: yclients,
         records: Arc::new(store.clone()),
         events: crate::metrics::sink(),
         clock: Arc::new(SystemClock),

@@ -5,6 +5,7 @@
 
 mod client;
 mod limiter;
+mod partner;
 mod signature;
 mod types;
 

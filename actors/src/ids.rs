@@ -86,6 +86,11 @@ numeric_id!(
     SalonId,
     "salon_id"
 );
+numeric_id!(
+    /// YClients' number of a payment we told it of.
+    PaymentId,
+    "payment_id"
+);
 
 /// Public name of a company's session: `company_{salon_id}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,6 +1,7 @@
 //! What the outside must provide. Adapters live in the server (`whatsapp`, `yclients`, `store`); fakes in `testing` (feature of that name).
 
 mod marketplace;
+mod partner;
 mod store;
 mod whatsapp;
 
@@ -11,6 +12,10 @@ use chrono::{DateTime, Utc};
 use crate::events::Fact;
 
 pub use marketplace::{ActivateError, Installation, Marketplace, MarketplaceError, SalonInfo, SignatureError, SignedOwner};
+pub use partner::{
+    AmountError, Channel, InstallationDetail, ListedSalon, Money, NewPayment, PartnerApi, PartnerError, Payment, Percent, SalonsPage,
+    StatusChange, Tariff, TariffOption,
+};
 pub use store::{Records, RecordsError, SignatureClaim, Vault, VaultOp, VaultPair};
 pub use whatsapp::{Connector, LinkCommand, LinkEnd, LinkFact, LinkReports, LinkRequest, LossKind};
 
@@ -21,6 +26,8 @@ pub struct Ports {
     pub connector: Arc<dyn Connector>,
     /// YClients.
     pub marketplace: Arc<dyn Marketplace>,
+    /// YClients, for operators.
+    pub partner: Arc<dyn PartnerApi>,
     /// The store.
     pub records: Arc<dyn Records>,
     /// Observers.

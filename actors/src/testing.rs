@@ -13,6 +13,7 @@
 mod clock;
 mod connector;
 mod marketplace;
+mod partner;
 mod records;
 mod sink;
 
@@ -73,6 +74,7 @@ impl World {
         Ports {
             connector: self.connector.clone(),
             marketplace: self.marketplace.clone(),
+            partner: self.marketplace.clone(),
             records: self.records.clone(),
             events: self.sink.clone(),
             clock: self.clock.clone(),

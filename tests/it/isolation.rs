@@ -79,9 +79,11 @@ async fn a_panic_in_one_companys_actor_leaves_all_other_links_untouched() {
         WhatsappSettings { endpoint: Some(endpoint), client_version: Some((2, 3000, 1_030_000_000)), ..WhatsappSettings::default() };
     let connector = WhatsappConnector::new(settings, Arc::new(store.clone())).expect("a connector");
     let tripwire = Arc::new(Tripwire::default());
+    let marketplace = Arc::new(FakeMarketplace::default());
     let ports = Ports {
         connector: Arc::new(connector),
-        marketplace: Arc::new(FakeMarketplace::default()),
+        marketplace: marketplace.clone(),
+        partner: marketplace,
         records: Arc::new(store.clone()),
         events: tripwire.clone(),
         clock: Arc::new(SystemClock),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::ids::{Phone, SalonId, Secret};
@@ -59,7 +60,8 @@ pub enum SignatureError {
 }
 
 /// YClients' view of an installation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Installation {
     /// 404: not installed, or removed.
     NotInstalled,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::ids::{SalonId, Secret};
-use crate::ports::{ActivateError, Installation, Marketplace, MarketplaceError, SalonInfo, SignatureError, SignedOwner};
+use crate::ports::{ActivateError, Installation, Marketplace, MarketplaceError, PartnerError, SalonInfo, SignatureError, SignedOwner};
 use crate::records::MarketplaceUser;
 
 /// What the tree asked.
@@ -21,19 +21,24 @@ pub enum Call {
     Salon(SalonId),
     /// The integration is ready.
     Activate(SalonId, Secret),
+    /// A call for an operator, by the method's name.
+    Partner(&'static str, Option<SalonId>),
 }
 
 #[derive(Default)]
-struct Script {
+pub(super) struct Script {
     missing: Vec<&'static str>,
     owner: Option<Result<SignedOwner, SignatureError>>,
     /// How each salon stands at YClients; `Pending` when not set.
-    installed: HashMap<SalonId, Installation>,
+    pub(super) installed: HashMap<SalonId, Installation>,
     installation_answers: VecDeque<Result<Installation, MarketplaceError>>,
     activate_answers: VecDeque<ActivateAnswer>,
     salons: HashMap<SalonId, Result<Option<SalonInfo>, MarketplaceError>>,
     latency: Duration,
     calls: Vec<Call>,
+    pub(super) partner_errors: VecDeque<PartnerError>,
+    /// Entries of the list of installed salons that could not be read.
+    pub(super) unreadable_salons: u32,
 }
 
 /// One scripted answer to an activation.
@@ -119,7 +124,7 @@ impl FakeMarketplace {
         self.lock().calls.iter().filter(|call| matches!(call, Call::Activate(whose, _) if *whose == salon)).count()
     }
 
-    async fn note(&self, call: Call) {
+    pub(super) async fn note(&self, call: Call) {
         let latency = {
             let mut script = self.lock();
             script.calls.push(call);
@@ -130,7 +135,7 @@ impl FakeMarketplace {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Script> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Script> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

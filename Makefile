@@ -23,6 +23,7 @@ setup: ## Only what the tests need: Chromium, Node packages, proxies, cargo-next
 	@tests/setup/compiler.sh
 	@tests/setup/cargo-tool.sh cargo-nextest
 	@tests/setup/browser.sh
+	@tests/setup/node.sh tests/browser tests/baileys
 	@tests/setup/proxies.sh
 
 ci: ## Exactly what CI runs: format, lints, docs, licences, spelling, then `make test`

@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one module per journey or fault, shared support.
 
+mod baileys;
 mod browser;
 mod egress;
 mod isolation;

@@ -1,4 +1,4 @@
-//! Runs a script of `tests/browser` against a stage. The script prints `@stage kill`, `stop` or `start` when the server has to
+//! Runs a script of `tests/browser` or `tests/baileys` against a stage. The script prints `@stage kill`, `stop` or `start` when the server has to
 //! go or come, and reads `done` when it has.
 
 use std::path::{Path, PathBuf};
@@ -16,10 +16,16 @@ pub const JWT_SECRET: &str = "a secret of the tests with more than thirty-two by
 /// Longest run of a script: each waits for states with limits of its own.
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// Runs `script` with `arguments` to its end; panics with the server's last words when it fails.
+/// Runs `script` of `tests/browser` with `arguments` to its end; panics with the server's last words when it fails.
 pub async fn run(stage: &mut Stage, script: &str, arguments: &[&str]) {
+    run_from("browser", stage, script, arguments).await;
+}
+
+/// As [`run`], with a script of another folder in `tests`.
+pub async fn run_from(package: &str, stage: &mut Stage, script: &str, arguments: &[&str]) {
     let what = format!("{script} {}", arguments.join(" "));
-    let ended = tokio::time::timeout(LONGEST, converse(stage, script, arguments)).await;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(package).join(script);
+    let ended = tokio::time::timeout(LONGEST, converse(stage, &script, arguments)).await;
     if ended != Ok(true) {
         let log = stage.log();
         let tail: Vec<&str> = log.lines().rev().take(40).collect();
@@ -29,7 +35,7 @@ pub async fn run(stage: &mut Stage, script: &str, arguments: &[&str]) {
 }
 
 /// Did it end well?
-async fn converse(stage: &mut Stage, script: &str, arguments: &[&str]) -> bool {
+async fn converse(stage: &mut Stage, script: &Path, arguments: &[&str]) -> bool {
     let mut child = start(stage, script, arguments);
     let mut orders = child.stdin.take().expect("stdin is piped");
     let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
@@ -45,15 +51,15 @@ async fn converse(stage: &mut Stage, script: &str, arguments: &[&str]) -> bool {
     status.success()
 }
 
-fn start(stage: &Stage, script: &str, arguments: &[&str]) -> Child {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-    assert!(folder.join("node_modules").exists(), "the scripts' packages are missing: run tests/setup/browser.sh");
+fn start(stage: &Stage, script: &Path, arguments: &[&str]) -> Child {
+    assert!(script.with_file_name("node_modules").exists(), "the scripts' packages are missing: run `make setup`");
     Command::new("node")
-        .arg(folder.join(script))
+        .arg(script)
         .args(arguments)
         .env("FRONTDESK_URL", stage.url(""))
         .env("FRONTDESK_OPS_URL", format!("http://127.0.0.1:{}", stage.ops_port))
         .env("CONTROL_URL", stage.sandbox.control_url())
+        .env("WHATSAPP_URL", stage.sandbox.addresses().whatsapp_ws)
         .env("FRONTDESK_SCREENSHOTS", screenshots())
         .env("JWT_SECRET", JWT_SECRET)
         .stdin(Stdio::piped())
@@ -61,7 +67,7 @@ fn start(stage: &Stage, script: &str, arguments: &[&str]) -> Child {
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .expect("node is installed: run tests/setup/browser.sh")
+        .expect("node is installed: run `make setup`")
 }
 
 /// Beside the build: the pictures stay as files of the run.

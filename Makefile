@@ -6,10 +6,10 @@ FRONTDESK_DATA_DIR ?= data/sandbox
 export FRONTDESK_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup ci bench bench-smoke
+.PHONY: help run test setup ci bench bench-10k bench-smoke
 
 help: ## This list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: ## Builds and starts server + sandbox on loopback, ready to click (data in data/sandbox)
 	@tests/setup/compiler.sh
@@ -29,10 +29,14 @@ setup: ## Only what the tests need: Chromium, Node packages, proxies, cargo-next
 ci: ## Exactly what CI runs: format, lints, docs, licences, spelling, then `make test`
 	@bash .ci/run
 
-bench: ## Speed, memory and size in release; some 12 minutes after the build. Options: make bench ARGS="--only first-qr"
+bench: ## Speed, memory and size in release; some 45 minutes after the build. Options: make bench ARGS="--only first-qr"
 	@tests/setup/compiler.sh
 	@tests/setup/bench.sh $(ARGS)
 
-bench-smoke: ## Shows in seconds that the benchmark still works; its figures mean nothing
+bench-10k: ## 10,000 sessions in one process, held for 10 minutes; some 30 minutes after the build
+	@tests/setup/compiler.sh
+	@tests/setup/bench.sh --only held --json "$(abspath $(TARGET))/bench/held.json" $(ARGS)
+
+bench-smoke: ## Shows in a minute that the benchmark still works; its figures mean nothing
 	@tests/setup/compiler.sh
 	@tests/setup/bench.sh smoke $(ARGS)

@@ -13,8 +13,9 @@ use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 
 use self::client::{Client, Device, PATIENCE, new_device};
-use crate::options::{Bare, Plan, Task};
-use crate::salons::settled_memory;
+use crate::options::{Bare, Task};
+use crate::plan::Plan;
+use crate::process::settled_memory;
 use crate::stage::Stage;
 
 /// The child as a whole.

@@ -2,7 +2,11 @@
 
 pub mod commits;
 pub mod first_qr;
+pub mod fleet;
+pub mod held;
+pub mod intake;
 pub mod memory;
 pub mod restart;
 pub mod size;
 pub mod startup;
+pub mod strangers;

@@ -3,7 +3,7 @@
 //! ```text
 //! this process ── simulated services, browsers' sockets, raw disk          the stage and the audience
 //! ├─ frontdesk serve                                                       what is measured; a child, so that its memory is its own
-//! └─ this binary again, `bare …`                                           the protocol client alone, on the same service: the yardstick
+//! └─ this binary again, `bare …`; Baileys, Express (Node.js)               the yardsticks, on the same services and the same disk
 //! ```
 //!
 //! Every figure stands beside a yardstick measured in the same run, because the machines this runs on are shared and noisy: the ratio of the
@@ -11,12 +11,16 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is the result, and people want to see how far it is")]
 
+mod baileys;
 mod bare;
 mod figures;
 mod options;
 mod page;
+mod plan;
+mod process;
 mod report;
 mod salons;
+mod scrape;
 #[path = "../it/support/stage.rs"]
 #[expect(dead_code, reason = "written for the tests, which use all of it")]
 mod stage;
@@ -26,7 +30,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 
-use crate::options::{Figure, Options, Plan, Role};
+use crate::options::{Figure, Options, Role};
+use crate::plan::Plan;
 use crate::report::{Report, Row};
 
 #[tokio::main]
@@ -41,17 +46,20 @@ async fn main() -> Result<()> {
 
 async fn measure(options: &Options) -> Result<()> {
     let plan = Plan::of(options);
+    // Ten thousand links end in this process, and as many connections of strangers begin in it.
+    rlimit::increase_nofile_limit(u64::MAX).context("raising the limit of open files")?;
     let mut report = Report::new(options.quick);
     for figure in options.figures() {
         eprintln!("· {}", figure.words());
-        let rows = tokio::time::timeout(plan.limit, of(figure, &plan, options)).await;
-        let rows = rows.with_context(|| format!("{} took over {:?}", figure.words(), plan.limit))??;
+        let limit = plan.limit(figure);
+        let rows = tokio::time::timeout(limit, of(figure, &plan, options)).await;
+        let rows = rows.with_context(|| format!("{} took over {limit:?}", figure.words()))??;
         report.add(rows);
     }
     println!("{}", report.table());
     let file = options.json.clone().unwrap_or_else(|| build_folder().join("bench/results.json"));
     report.write(&file)?;
-    println!("Written to {}", file.display());
+    println!("Written to {} and, as this table, to {}", file.display(), Report::table_beside(&file).display());
     Ok(())
 }
 
@@ -61,6 +69,10 @@ async fn of(figure: Figure, plan: &Plan, options: &Options) -> Result<Vec<Row>> 
         Figure::Restart => figures::restart::measure(plan).await,
         Figure::Memory => figures::memory::measure(plan).await,
         Figure::Startup => figures::startup::measure(plan).await,
+        Figure::Fleet => figures::fleet::measure(plan).await,
+        Figure::Held => figures::held::measure(plan).await,
+        Figure::Intake => figures::intake::measure(plan).await,
+        Figure::Strangers => figures::strangers::measure(plan).await,
         Figure::Commits => figures::commits::measure(plan).await,
         Figure::Size => figures::size::measure(options.shipped.as_deref()).await,
     }

@@ -1,7 +1,6 @@
-//! What to measure, and how much of it.
+//! What to measure, as the command line says.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -14,7 +13,16 @@ pub struct Options {
     /// Only this figure; may be given several times.
     #[arg(long, value_name = "NAME")]
     only: Vec<Figure>,
-    /// Where the results go; <target>/bench/results.json when not given.
+    /// Sessions of the figure `fleet`.
+    #[arg(long, value_name = "COUNT")]
+    pub fleet: Option<usize>,
+    /// Sessions of Baileys beside it; as many as the fleet has when not given.
+    #[arg(long, value_name = "COUNT")]
+    pub baileys: Option<usize>,
+    /// Sessions of the figure `held`.
+    #[arg(long, value_name = "COUNT")]
+    pub held: Option<usize>,
+    /// Where the results go, with a table in Markdown beside them; <target>/bench/results.json when not given.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// The server as it is shipped, whose size is told. tests/setup/bench.sh builds it.
@@ -30,7 +38,8 @@ pub struct Options {
 impl Options {
     /// What to measure, in order.
     pub fn figures(&self) -> Vec<Figure> {
-        if self.only.is_empty() { Figure::value_variants().to_vec() } else { self.only.clone() }
+        let usual = Figure::value_variants().iter().copied().filter(|figure| *figure != Figure::Held);
+        if self.only.is_empty() { usual.collect() } else { self.only.clone() }
     }
 }
 
@@ -87,6 +96,14 @@ pub enum Figure {
     Memory,
     /// With many companies stored.
     Startup,
+    /// Many sessions in one process: memory, descriptors, tasks, idle work, restore, pace; Baileys beside it.
+    Fleet,
+    /// Ten times as many, held for ten minutes. Only when asked for.
+    Held,
+    /// Webhooks, stored before they are answered; kill -9 under them.
+    Intake,
+    /// Connections that say nothing, or say it slowly.
+    Strangers,
     /// Of the store.
     Commits,
     /// Of the shipped binary.
@@ -101,54 +118,12 @@ impl Figure {
             Self::Restart => "kill -9 until all sessions are online",
             Self::Memory => "memory per session and per pending onboarding",
             Self::Startup => "start-up with many companies stored",
+            Self::Fleet => "a fleet in one process, and Baileys beside it",
+            Self::Held => "a large fleet, held",
+            Self::Intake => "webhooks under load",
+            Self::Strangers => "connections of strangers",
             Self::Commits => "durable commits of the store",
             Self::Size => "size of the shipped binary",
-        }
-    }
-}
-
-/// How much of everything.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    pub runs: usize,
-    /// Salons of the time to the first QR code, per run.
-    pub visits: usize,
-    /// Sessions for slopes: few and many.
-    pub few: usize,
-    pub many: usize,
-    /// Companies of the start-up.
-    pub stored: u64,
-    /// Memory is read when it has not moved for this long.
-    pub still: Duration,
-    /// How long the store and the raw disk are written to, per run.
-    pub writing: Duration,
-    /// No figure takes longer.
-    pub limit: Duration,
-}
-
-impl Plan {
-    pub fn of(options: &Options) -> Self {
-        if options.quick {
-            return Self {
-                runs: 1,
-                visits: 5,
-                few: 1,
-                many: 4,
-                stored: 100,
-                still: Duration::from_secs(1),
-                writing: Duration::from_millis(300),
-                limit: Duration::from_secs(120),
-            };
-        }
-        Self {
-            runs: 5,
-            visits: 200,
-            few: 20,
-            many: 200,
-            stored: 10_000,
-            still: Duration::from_secs(12),
-            writing: Duration::from_secs(3),
-            limit: Duration::from_secs(900),
         }
     }
 }

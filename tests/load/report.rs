@@ -1,6 +1,6 @@
 //! Samples, the table for people and the JSON for programs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
@@ -34,9 +34,9 @@ impl Sample {
 
     fn words(&self, unit: &str) -> String {
         if self.runs.len() == 1 {
-            return format!("{} {unit}", digits(self.median()));
+            return with_unit(self.median(), unit);
         }
-        format!("{} {unit} ({} – {})", digits(self.median()), digits(self.min()), digits(self.max()))
+        format!("{} ({} – {})", with_unit(self.median(), unit), digits(self.min()), digits(self.max()))
     }
 
     fn json(&self) -> Value {
@@ -53,13 +53,30 @@ pub fn quantile(values: &[f64], part: f64) -> f64 {
     sorted[below] + (sorted[above] - sorted[below]) * place.fract()
 }
 
-/// Three digits: more mean nothing here.
+/// A value with its unit, if it has one.
+fn with_unit(value: f64, unit: &str) -> String {
+    format!("{} {unit}", digits(value)).trim_end().to_owned()
+}
+
+/// Three digits: more mean nothing here. Counts stay counts.
 fn digits(value: f64) -> String {
     match value.abs() {
+        whole if whole.fract() == 0.0 && whole < 1e9 => format!("{value:.0}"),
         0.0..10.0 => format!("{value:.2}"),
         10.0..100.0 => format!("{value:.1}"),
         _ => format!("{value:.0}"),
     }
+}
+
+/// What a figure has to keep to.
+#[derive(Debug, Clone, Copy)]
+pub enum Target {
+    /// The median is no larger.
+    AtMost(f64),
+    /// The median is no smaller.
+    AtLeast(f64),
+    /// The yardstick takes at least this many times as much.
+    TimesLess(f64),
 }
 
 /// One line of the table: what the server took, and what the yardstick took.
@@ -69,11 +86,12 @@ pub struct Row {
     unit: &'static str,
     ours: Sample,
     yardstick: Option<(String, Sample)>,
+    targets: Vec<Target>,
 }
 
 impl Row {
     pub fn new(what: impl Into<String>, unit: &'static str, ours: Sample) -> Self {
-        Self { what: what.into(), unit, ours, yardstick: None }
+        Self { what: what.into(), unit, ours, yardstick: None, targets: Vec::new() }
     }
 
     /// With what was measured beside it in the same run.
@@ -83,15 +101,40 @@ impl Row {
         self
     }
 
+    /// With what it has to keep to.
+    #[must_use]
+    pub fn target(mut self, target: Target) -> Self {
+        self.targets.push(target);
+        self
+    }
+
+    fn keeps(&self, target: Target) -> bool {
+        match target {
+            Target::AtMost(most) => self.ours.median() <= most,
+            Target::AtLeast(least) => self.ours.median() >= least,
+            Target::TimesLess(times) => self.ratio().is_some_and(|ratio| ratio * times <= 1.0),
+        }
+    }
+
+    fn target_words(&self, target: Target) -> String {
+        let verdict = if self.keeps(target) { "kept" } else { "**missed**" };
+        match target {
+            Target::AtLeast(least) => format!("≥ {}: {verdict}", with_unit(least, self.unit)),
+            Target::AtMost(most) => format!("≤ {}: {verdict}", with_unit(most, self.unit)),
+            Target::TimesLess(times) => format!("ratio ≤ {}: {verdict}", digits(1.0 / times)),
+        }
+    }
+
     fn ratio(&self) -> Option<f64> {
         let (_, yardstick) = self.yardstick.as_ref()?;
         Some(self.ours.median() / yardstick.median()).filter(|ratio| ratio.is_finite())
     }
 
-    fn cells(&self) -> [String; 4] {
+    fn cells(&self) -> [String; 5] {
         let yardstick = self.yardstick.as_ref().map(|(what, sample)| format!("{what}: {}", sample.words(self.unit)));
         let ratio = self.ratio().map(digits);
-        [self.what.clone(), self.ours.words(self.unit), yardstick.unwrap_or_default(), ratio.unwrap_or_default()]
+        let targets: Vec<String> = self.targets.iter().map(|target| self.target_words(*target)).collect();
+        [self.what.clone(), self.ours.words(self.unit), yardstick.unwrap_or_default(), ratio.unwrap_or_default(), targets.join("; ")]
     }
 
     fn json(&self) -> Value {
@@ -100,7 +143,11 @@ impl Row {
             object["what"] = json!(what);
             object
         });
-        json!({"what": self.what, "unit": self.unit, "ours": self.ours.json(), "yardstick": yardstick, "ratio": self.ratio()})
+        let kept = (!self.targets.is_empty()).then(|| self.targets.iter().all(|target| self.keeps(*target)));
+        json!({
+            "what": self.what, "unit": self.unit, "ours": self.ours.json(), "yardstick": yardstick, "ratio": self.ratio(),
+            "targets": self.targets.iter().map(|target| self.target_words(*target)).collect::<Vec<_>>(), "kept": kept,
+        })
     }
 }
 
@@ -122,9 +169,9 @@ impl Report {
 
     /// Markdown, aligned: fit for a terminal and for a document.
     pub fn table(&self) -> String {
-        let mut lines = vec![["Figure", "Median (min – max)", "Yardstick of the same run", "Ratio"].map(str::to_owned)];
+        let mut lines = vec![["Figure", "Median (min – max)", "Yardstick of the same run", "Ratio", "Target"].map(str::to_owned)];
         lines.extend(self.rows.iter().map(Row::cells));
-        let widths = [0, 1, 2, 3].map(|column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default());
+        let widths = [0, 1, 2, 3, 4].map(|column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default());
         lines.insert(1, widths.map(|width| "-".repeat(width)));
         let lines: Vec<String> = lines.iter().map(|line| table_line(line, widths)).collect();
         format!("\n{}\n\n{}\n", self.place(), lines.join("\n"))
@@ -135,7 +182,12 @@ impl Report {
         format!("{}, {} cores, {} build{note}", self.began.format("%Y-%m-%d %H:%M UTC"), cores(), build())
     }
 
-    /// Every run of every figure.
+    /// Where [`Report::write`] leaves the table, for the document.
+    pub fn table_beside(file: &Path) -> PathBuf {
+        file.with_extension("md")
+    }
+
+    /// Every run of every figure, and the table beside it.
     pub fn write(&self, file: &Path) -> Result<()> {
         let body = json!({
             "began_at": self.began,
@@ -148,11 +200,13 @@ impl Report {
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         }
-        std::fs::write(file, serde_json::to_string_pretty(&body)?).with_context(|| format!("writing {}", file.display()))
+        std::fs::write(file, serde_json::to_string_pretty(&body)?).with_context(|| format!("writing {}", file.display()))?;
+        let table = Self::table_beside(file);
+        std::fs::write(&table, self.table().trim_start()).with_context(|| format!("writing {}", table.display()))
     }
 }
 
-fn table_line(cells: &[String; 4], widths: [usize; 4]) -> String {
+fn table_line(cells: &[String; 5], widths: [usize; 5]) -> String {
     let padded: Vec<String> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
     format!("| {} |", padded.join(" | "))
 }

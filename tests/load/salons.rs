@@ -1,25 +1,28 @@
-//! Many salons on a stage, and what the server takes for them.
+//! Many salons on a stage.
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::time::Instant;
 
 use crate::page::Page;
+use crate::scrape::Scrape;
 use crate::stage::Stage;
 
 /// Salons that are onboarded at the same time. More only make each slower on two cores.
 const AT_ONCE: usize = 8;
 
-/// Memory that moves by less counts as still, in KiB.
-const STILL_KIB: u64 = 256;
-
-/// Longest wait for memory that is still, as a multiple of the time it has to be.
-const STILL_PATIENCE: u32 = 4;
-
-/// Between two looks at a state that is being timed.
+/// Between two looks at a state that is being timed: a look costs the service a walk over its phones, so it takes longer with many of them.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+const LOOK_EVERY_PER_SESSION: Duration = Duration::from_micros(20);
+
+/// A salon that was onboarded.
+pub struct Salon {
+    pub id: u64,
+    /// Of its owner's page.
+    pub token: String,
+}
 
 /// A phone for each salon.
 fn number(salon: u64) -> String {
@@ -27,9 +30,23 @@ fn number(salon: u64) -> String {
 }
 
 /// Salons from `first` on, each linked by QR and active at YClients.
-pub async fn link(stage: &Stage, first: u64, count: usize) {
-    let salons = stream::iter((first..).take(count));
-    salons.for_each_concurrent(AT_ONCE, async |salon| drop(stage.connect(salon, &number(salon)).await)).await;
+pub async fn link(stage: &Stage, first: u64, count: usize) -> Vec<Salon> {
+    link_at_once(stage, first, count, AT_ONCE).await
+}
+
+/// As [`link`], with another number of them at the same time: thousands are linked sooner when they share commits of the store.
+pub async fn link_at_once(stage: &Stage, first: u64, count: usize, at_once: usize) -> Vec<Salon> {
+    let salons = stream::iter((first..).take(count)).map(async |id| Salon { id, token: stage.connect(id, &number(id)).await });
+    salons.buffer_unordered(at_once).collect().await
+}
+
+/// Salons from `first` on whose owners pressed *Connect* and went no further.
+pub async fn register(stage: &Stage, first: u64, count: usize) -> Vec<Salon> {
+    let salons = stream::iter((first..).take(count)).map(async |id| {
+        stage.salon(id, "Салон").await;
+        Salon { id, token: stage.onboard(id).await }
+    });
+    salons.buffer_unordered(AT_ONCE).collect().await
 }
 
 /// Open pages of salons from `first` on, each showing its first code.
@@ -45,44 +62,35 @@ pub async fn open_pages(stage: &Stage, first: u64, count: usize) -> Result<Vec<P
 /// Waits until the service counts `count` logged-in devices and at least `logins` accepted logins, and the server says the same of itself.
 pub async fn all_online(stage: &Stage, count: usize, logins: u64, patience: Duration) -> Result<()> {
     let deadline = Instant::now() + patience;
+    let pause = LOOK_EVERY.max(LOOK_EVERY_PER_SESSION * u32::try_from(count)?);
     loop {
         let stats = stage.sandbox.whatsapp().stats();
         if stats.links == count && stats.logins >= logins && online(stage).await == Some(count) {
             return Ok(());
         }
         ensure!(Instant::now() < deadline, "{} of {count} sessions are online after {patience:?}", stats.links);
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(pause).await;
     }
 }
 
-/// Sessions online, in the server's own words.
 async fn online(stage: &Stage) -> Option<usize> {
-    let url = format!("http://127.0.0.1:{}/metrics", stage.ops_port);
-    let text = stage.http.get(url).send().await.ok()?.text().await.ok()?;
-    let count = text.lines().find_map(|line| line.strip_prefix("frontdesk_sessions{state=\"Online\"} "))?;
-    count.parse::<f64>().ok().map(|count| count as usize)
+    Scrape::of(stage).await.ok()?.online()
 }
 
-/// Resident memory of a process in KiB, once it has not moved for `still`.
-pub async fn settled_memory(pid: u32, still: Duration) -> Result<u64> {
-    let deadline = Instant::now() + still * STILL_PATIENCE;
-    let (mut since, mut low, mut high) = (Instant::now(), u64::MAX, 0);
-    loop {
-        let now = memory(pid)?;
-        (low, high) = (low.min(now), high.max(now));
-        if high - low > STILL_KIB {
-            (since, low, high) = (Instant::now(), now, now);
-        }
-        if since.elapsed() >= still || Instant::now() > deadline {
-            return Ok(now);
-        }
-        tokio::time::sleep(still / 40).await;
-    }
+/// An orderly restart, until all sessions are online again.
+pub async fn restart(stage: &mut Stage, count: usize, patience: Duration) -> Result<()> {
+    let before = stage.sandbox.whatsapp().stats().logins;
+    stage.stop().await;
+    stage.start().await;
+    all_online(stage, count, before + count as u64, patience).await
 }
 
-/// `VmRSS` in KiB.
-fn memory(pid: u32) -> Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("the process runs")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("the kernel tells VmRSS")?;
-    line.trim().trim_end_matches(" kB").parse().context("VmRSS is a number")
+/// kill -9 and a new process, until all sessions are online again. In milliseconds; includes the death of the old process.
+pub async fn kill_and_restore(stage: &mut Stage, count: usize, patience: Duration) -> Result<f64> {
+    let before = stage.sandbox.whatsapp().stats().logins;
+    let began = Instant::now();
+    stage.kill().await;
+    stage.spawn();
+    all_online(stage, count, before + count as u64, patience).await?;
+    Ok(began.elapsed().as_secs_f64() * 1000.0)
 }

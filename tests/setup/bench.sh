@@ -1,10 +1,21 @@
 #!/usr/bin/env bash
 # bench.sh [options of tests/load]: measures speed and size in release; `bench.sh --help` prints the options. With DIST=1 the size is that of
-# the profile `dist`, which takes much longer to build. bench.sh smoke: shows in a debug build, in seconds, that the benchmark still works.
+# the profile `dist`, which takes much longer to build. bench.sh smoke: shows in a debug build, in a minute, that the benchmark still works.
 source "$(dirname "$0")/env.sh"
+
+# The store has to sync to a disk, and the usual place for temporary files may be in memory.
+mkdir -p "$TARGET/bench/tmp"
+export TMPDIR=$(realpath "$TARGET/bench/tmp")
+
+# The yardsticks in Node.js. Without them the figures stand alone: SQLite's binding is written in C, and not every machine can build it.
+yardsticks() {
+    tests/setup/node.sh tests/baileys || say "Baileys can't be installed: its figures are left out"
+    tests/setup/node.sh --scripts tests/load/express || say "Express with SQLite can't be installed: its figures are left out"
+}
 
 if [ "${1:-}" = smoke ]; then
     shift
+    yardsticks
     say "Building the benchmark (debug)"
     cargo build $LOCKED --quiet --bench load --features sandbox
     tests/setup/settle.sh
@@ -23,6 +34,7 @@ if [[ "$*" != *--help* && ("$*" != *--only* || "$*" == *size*) ]]; then
     cp -f "$TARGET/$profile/frontdesk" "$TARGET/bench/frontdesk-shipped"
     shipped=(--shipped "$(realpath "$TARGET")/bench/frontdesk-shipped")
 fi
+[[ "$*" == *--help* ]] || yardsticks
 say "Building the benchmark, and the server with the simulated services"
 cargo bench $LOCKED --no-run --bench load --features sandbox
 tests/setup/settle.sh

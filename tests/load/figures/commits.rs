@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::options::Plan;
+use crate::plan::Plan;
 use crate::report::{Row, Sample, quantile};
 
 /// Callers that wait for their own commit before they ask for the next.

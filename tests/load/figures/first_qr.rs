@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use crate::bare;
-use crate::options::{Plan, Task};
+use crate::options::Task;
 use crate::page::Page;
+use crate::plan::Plan;
 use crate::report::{Row, Sample, quantile};
 use crate::stage::Stage;
 

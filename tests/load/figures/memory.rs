@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::bare;
-use crate::options::{Plan, Task};
+use crate::options::Task;
+use crate::plan::Plan;
+use crate::process::settled_memory;
 use crate::report::{Row, Sample};
 use crate::salons;
 use crate::stage::Stage;
@@ -60,11 +62,8 @@ async fn linked(plan: &Plan) -> Result<Vec<Line>> {
 async fn after_restarts(stage: &mut Stage, plan: &Plan, count: usize) -> Result<Vec<u64>> {
     let mut readings = Vec::new();
     for _ in 0..RUNS.min(plan.runs) {
-        let before = stage.sandbox.whatsapp().stats().logins;
-        stage.stop().await;
-        stage.start().await;
-        salons::all_online(stage, count, before + count as u64, PATIENCE).await?;
-        readings.push(salons::settled_memory(stage.pid(), plan.still).await?);
+        salons::restart(stage, count, PATIENCE).await?;
+        readings.push(settled_memory(stage.pid(), plan.still).await?);
     }
     Ok(readings)
 }
@@ -77,9 +76,9 @@ async fn pending(plan: &Plan) -> Result<Vec<Line>> {
         stage.set("FRONTDESK_SESSIONS_DIALS_PER_SECOND", "0");
         stage.start().await;
         let few = salons::open_pages(&stage, 4_000_000, plan.few).await?;
-        let at_few = salons::settled_memory(stage.pid(), plan.still).await?;
+        let at_few = settled_memory(stage.pid(), plan.still).await?;
         let many = salons::open_pages(&stage, 4_100_000, plan.many - plan.few).await?;
-        let at_many = salons::settled_memory(stage.pid(), plan.still).await?;
+        let at_many = settled_memory(stage.pid(), plan.still).await?;
         drop((few, many));
         stage.stop().await;
         lines.push(Line::through(plan, at_few, at_many));

@@ -12,7 +12,7 @@ use frontdesk_actors::records::{Change, IntegrationStatus, MarketplaceUser, NewC
 use futures_util::{TryStreamExt as _, stream};
 use tokio::time::Instant;
 
-use crate::options::Plan;
+use crate::plan::Plan;
 use crate::report::{Row, Sample};
 use crate::salons;
 use crate::stage::Stage;

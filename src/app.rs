@@ -20,7 +20,7 @@ use std::time::Duration;
 use axum::Router;
 use frontdesk_actors::FleetHandle;
 use frontdesk_actors::fleet::CallError;
-use frontdesk_actors::ports::{Ports, SystemClock};
+use frontdesk_actors::ports::{NoCare, Ports, SystemClock};
 use metrics_exporter_prometheus::PrometheusHandle;
 use socketioxide::SocketIo;
 use thiserror::Error;
@@ -216,6 +216,7 @@ fn ports(config: &Config, store: &Store, connector: Arc<WhatsappConnector>) -> R
         marketplace: yclients.clone(),
         partner: yclients,
         records: Arc::new(store.clone()),
+        care: Arc::new(NoCare),
         events: crate::metrics::sink(),
         clock: Arc::new(SystemClock),
     })

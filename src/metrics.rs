@@ -25,6 +25,9 @@ const ACTIVATIONS_ENDED: &str = "frontdesk_activations_ended_total";
 const RESTARTS: &str = "frontdesk_actors_restarts_total";
 const PARKED: &str = "frontdesk_actors_parked_total";
 const WEBHOOKS_HANDLED: &str = "frontdesk_webhooks_handled_total";
+const WEBHOOKS_DATA: &str = "frontdesk_webhooks_data_handled_total";
+const WEBHOOKS_LAG: &str = "frontdesk_webhooks_data_lag_seconds";
+const WEBHOOKS_DEAD: &str = "frontdesk_webhooks_dead_total";
 const COMMITS_FAILED: &str = "frontdesk_actors_commits_failed_total";
 const STORE_COMMIT: &str = "frontdesk_store_commit_seconds";
 const STORE_BATCH: &str = "frontdesk_store_commit_keys";
@@ -70,6 +73,9 @@ fn describe() {
     describe_counter!(RESTARTS, "Actors started again after a crash, by level");
     describe_counter!(PARKED, "Companies parked after too many crashes");
     describe_counter!(WEBHOOKS_HANDLED, "Stored webhooks acted on, by result");
+    describe_counter!(WEBHOOKS_DATA, "Data events acted on, by resource");
+    describe_histogram!(WEBHOOKS_LAG, Unit::Seconds, "From the arrival of a data event until it was acted on");
+    describe_counter!(WEBHOOKS_DEAD, "Webhooks given up, by reason: they wait among the dead letters");
     describe_counter!(COMMITS_FAILED, "Commits that failed in an actor's hands");
     describe_histogram!(STORE_COMMIT, Unit::Seconds, "One group commit, synced");
     describe_histogram!(STORE_BATCH, "Keys written in one group commit");
@@ -164,6 +170,11 @@ impl EventSink for MetricsSink {
                 let result = if *ok { "done" } else { "failed" };
                 metrics::counter!(WEBHOOKS_HANDLED, "result" => result).increment(1);
             }
+            Fact::DataHandled { resource, waited, .. } => {
+                metrics::counter!(WEBHOOKS_DATA, "resource" => *resource).increment(1);
+                metrics::histogram!(WEBHOOKS_LAG).record(*waited);
+            }
+            Fact::WebhookDead { reason, .. } => metrics::counter!(WEBHOOKS_DEAD, "reason" => reason.name()).increment(1),
             Fact::CommitFailed { .. } => metrics::counter!(COMMITS_FAILED).increment(1),
         }
     }

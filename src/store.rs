@@ -22,6 +22,7 @@ mod draft;
 mod fault;
 mod folder;
 mod health;
+mod inbox;
 mod keys;
 mod migrations;
 mod observe;

@@ -13,8 +13,10 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use frontdesk_actors::ids::{SalonId, Secret};
-use frontdesk_actors::ports::{ActivateError, Installation, Marketplace, MarketplaceError, SalonInfo, SignatureError, SignedOwner};
+use frontdesk_actors::ids::SalonId;
+use frontdesk_actors::ports::{
+    ActivateError, Callback, Installation, Marketplace, MarketplaceError, SalonInfo, SignatureError, SignedOwner,
+};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use url::Url;
@@ -96,8 +98,8 @@ impl Marketplace for Yclients {
         self.client.salon(token, salon).await
     }
 
-    async fn activate(&self, salon: SalonId, api_key: &Secret) -> Result<(), ActivateError> {
+    async fn activate(&self, salon: SalonId, callback: &Callback) -> Result<(), ActivateError> {
         let (token, application) = self.identity().ok_or(ActivateError::NotConfigured)?;
-        self.client.activate(token, application, salon, api_key).await
+        self.client.activate(token, application, salon, callback).await
     }
 }

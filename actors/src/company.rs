@@ -13,11 +13,13 @@ mod actor;
 mod commits;
 mod desk;
 mod inbox;
+mod keys;
 pub(crate) mod limits;
 pub(crate) mod onboarding;
 pub(crate) mod picture;
 mod requests;
 mod saga;
+mod secrets;
 mod supervision;
 
 use std::sync::Arc;
@@ -29,14 +31,15 @@ use thiserror::Error;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::fleet::{CallError, FleetMsg};
-use crate::ids::{CompanyId, Phone, SalonId};
+use crate::ids::{CompanyId, Phone, SalonId, Secret};
 use crate::ports::Records;
-use crate::records::EventRecord;
+use crate::records::{CompanyRecord, Erasure, EventRecord};
 use crate::settings::FleetSettings;
 use crate::view::{ActivationView, CompanyView};
 
 pub(crate) use actor::{Ask, Company, CompanyMsg, Request};
 pub(crate) use desk::DeskArgs;
+pub(crate) use keys::Enrolment;
 pub(crate) use onboarding::Visit;
 
 /// Added to the time a link has to connect: how long a caller waits for a pairing code.
@@ -262,6 +265,28 @@ impl CompanyHandle {
         self.ask(Request::Activate).await?
     }
 
+    /// A new secret for the address of the salon's data webhook, durable when it returns; the address to enter at YClients, shown once. The one
+    /// before stays good until the new one is used. `None`: we have no address to tell.
+    pub async fn rotate_webhook_secret(&self) -> Result<Option<Secret>, CallError> {
+        Ok(self.ask(Request::RotateWebhook).await??)
+    }
+
+    /// A key for an integrator's client, in place of an earlier one; durable when it returns. Opens a removed or failed registration again.
+    pub(crate) async fn enroll(&self, enrolment: Enrolment) -> Result<Secret, CallError> {
+        Ok(self.ask(|ask| Request::Enroll(Box::new(enrolment), ask)).await??)
+    }
+
+    /// Is this the key that [`FleetHandle::enroll`](crate::FleetHandle::enroll) gave out for this company? Constant time.
+    pub async fn is_client_key(&self, key: &str) -> Result<bool, CallError> {
+        let stored = self.door.records.company(self.door.company_id).await?;
+        Ok(stored.and_then(|stored| stored.company.client_key_hash).is_some_and(|hash| keys::is_key(key, &hash)))
+    }
+
+    /// The stored record.
+    pub async fn record(&self) -> Result<Option<CompanyRecord>, CallError> {
+        Ok(self.door.records.company(self.door.company_id).await?.map(|stored| stored.company))
+    }
+
     /// Latest timeline entries, newest first.
     pub async fn timeline(&self, limit: usize) -> Result<Vec<EventRecord>, CallError> {
         let events = self.door.records.events(self.door.company_id, limit);
@@ -273,6 +298,12 @@ impl CompanyHandle {
     /// A checked registration of this company; durable when it returns.
     pub(crate) async fn register(&self, visit: Visit) -> Result<(), CallError> {
         self.ask(|ask| Request::Register(Box::new(visit), ask)).await??;
+        Ok(())
+    }
+
+    /// Erases what is left of the salon before its removal; durable when it returns. What a registration since then brought stays.
+    pub(crate) async fn erase(&self, plan: Erasure) -> Result<(), CallError> {
+        self.ask(|ask| Request::Erase(plan, ask)).await??;
         Ok(())
     }
 

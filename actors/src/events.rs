@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::ids::{CompanyId, Generation, SalonId};
 use crate::ports::LinkEnd;
+use crate::records::DeadReason;
 use crate::view::{SessionState, StateReason};
 
 /// What happened, in the past tense.
@@ -105,6 +106,22 @@ pub enum Fact {
         company: CompanyId,
         /// Did it work?
         ok: bool,
+    },
+    /// A data event was acted on.
+    DataHandled {
+        /// Whose.
+        company: CompanyId,
+        /// What it was about: of a closed set.
+        resource: &'static str,
+        /// From its arrival.
+        waited: Duration,
+    },
+    /// A webhook was given up.
+    WebhookDead {
+        /// Whose.
+        company: CompanyId,
+        /// Why.
+        reason: DeadReason,
     },
     /// A commit failed in an actor's hands.
     CommitFailed {

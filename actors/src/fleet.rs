@@ -5,8 +5,10 @@
 
 mod actor;
 mod admission;
+mod mail;
 mod registration;
 mod supervision;
+mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +18,16 @@ use ractor::{Actor, ActorRef};
 use thiserror::Error;
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use crate::company::CompanyHandle;
+use crate::company::{CompanyHandle, Enrolment};
 use crate::fleet::actor::{Ask, Fleet, RootArgs};
-use crate::ids::{CompanyId, SalonId};
+use crate::ids::{CompanyId, Phone, SalonId, Secret};
 use crate::ports::{MarketplaceError, Ports, RecordsError, SignatureError};
-use crate::records::{CompanyRecord, LifecycleEvent, MarketplaceUser, NewInboxEntry, StoredCompany};
+use crate::records::StoredCompany;
 use crate::settings::FleetSettings;
 
 pub(crate) use actor::{DialPermit, FleetMsg};
 pub(crate) use admission::Lane;
+pub use upkeep::Swept;
 
 /// Questions that may wait for the fleet before callers get `Busy`. Each takes microseconds.
 const QUEUE: usize = 4096;
@@ -67,6 +70,19 @@ pub struct Registered {
     /// Its salon.
     pub salon_id: SalonId,
     /// The moment the window and the token count from.
+    pub registered_at: DateTime<Utc>,
+}
+
+/// A salon that an integrator registered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Enrolled {
+    /// The company.
+    pub company_id: CompanyId,
+    /// Its salon.
+    pub salon_id: SalonId,
+    /// The integrator's key; shown once, kept as a hash.
+    pub api_key: Secret,
+    /// When the key was given out.
     pub registered_at: DateTime<Utc>,
 }
 
@@ -174,30 +190,10 @@ impl FleetHandle {
         self.awakened(stored).await
     }
 
-    /// Stores a lifecycle webhook durably, then hands it to the company. The caller has checked the partner token.
-    /// `body` must be without secrets. An unknown salon is stored too.
-    pub async fn accept_webhook(&self, salon: SalonId, event: LifecycleEvent, body: serde_json::Value) -> Result<(), CallError> {
-        // Straight from and to the store: a webhook is taken even while the fleet is busy or draining.
-        let stored = self.inner.ports.records.company_by_salon(salon).await?;
-        let entry = NewInboxEntry {
-            company_id: stored.as_ref().map(|stored| stored.company.company_id),
-            salon_id: salon,
-            event,
-            received_at: self.inner.ports.clock.now(),
-            body,
-        };
-        self.inner.ports.records.append_inbox(entry).await?;
-        match self.awakened(stored).await {
-            Ok(company) => company.iter().for_each(CompanyHandle::inbox_arrived),
-            Err(error) => tracing::warn!(salon.id = %salon, error = %error, "a webhook waits for the next start or webhook"),
-        }
-        Ok(())
-    }
-
-    /// Creates or finds a company without YClients (operators, sandbox).
-    pub async fn enroll(&self, salon: SalonId, user: MarketplaceUser) -> Result<CompanyRecord, CallError> {
+    /// Creates or finds a company without YClients (operators, integrators, the sandbox) and gives out a key for it, in place of an earlier one.
+    pub async fn enroll(&self, salon: SalonId, phone: Option<Phone>, email: Option<String>) -> Result<Enrolled, CallError> {
         self.open()?;
-        self.enrolled(salon, user).await
+        self.enrolled(salon, Enrolment { registered_at: self.inner.ports.clock.now(), phone, email }).await
     }
 
     /// Numbers for health and readiness.

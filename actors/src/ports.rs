@@ -1,5 +1,7 @@
 //! What the outside must provide. Adapters live in the server (`whatsapp`, `yclients`, `store`); fakes in `testing` (feature of that name).
 
+mod care;
+mod inbox;
 mod marketplace;
 mod partner;
 mod store;
@@ -11,12 +13,14 @@ use chrono::{DateTime, Utc};
 
 use crate::events::Fact;
 
-pub use marketplace::{ActivateError, Installation, Marketplace, MarketplaceError, SalonInfo, SignatureError, SignedOwner};
+pub use care::{CareError, DataCare, NoCare};
+pub use inbox::InboxRecords;
+pub use marketplace::{ActivateError, Callback, Installation, Marketplace, MarketplaceError, SalonInfo, SignatureError, SignedOwner};
 pub use partner::{
     AmountError, Channel, InstallationDetail, ListedSalon, Money, NewPayment, PartnerApi, PartnerError, Payment, Percent, SalonsPage,
     StatusChange, Tariff, TariffOption,
 };
-pub use store::{Records, RecordsError, SignatureClaim, Vault, VaultOp, VaultPair};
+pub use store::{DayTraffic, Records, RecordsError, SignatureClaim, Vault, VaultOp, VaultPair};
 pub use whatsapp::{Connector, LinkCommand, LinkEnd, LinkFact, LinkReports, LinkRequest, LossKind};
 
 /// All ports, shared by every actor.
@@ -30,6 +34,8 @@ pub struct Ports {
     pub partner: Arc<dyn PartnerApi>,
     /// The store.
     pub records: Arc<dyn Records>,
+    /// Whoever looks after the salons' data.
+    pub care: Arc<dyn DataCare>,
     /// Observers.
     pub events: Arc<dyn EventSink>,
     /// Wall-clock time.

@@ -1,10 +1,18 @@
 //! What is stored: the records of the product, as the store's adapter keeps them (versioned and sealed there).
 
+mod inbox;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CompanyId, OwnIdentity, Phone, SalonId, Secret};
 use crate::view::{SessionState, StateReason};
+
+pub(crate) use inbox::short_name;
+pub use inbox::{
+    Appended, Contents, DataEvent, DataResource, DataStatus, DeadReason, Erasure, InboxEntry, InboxEvent, InboxId, InboxPage, InboxPlace,
+    InboxQuery, InboxRow, InboxShelf, LifecycleEvent, NewInboxEntry, Pruned, Retention, Sameness, WebhookDoor,
+};
 
 /// Where a company stands between installation and removal. One writer: the company's actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -91,8 +99,14 @@ pub struct CompanyRecord {
     pub marketplace_user: MarketplaceUser,
     /// SHA-256 (hex) of the api key, once the saga no longer needs the key itself.
     pub api_key_hash: Option<String>,
-    /// SHA-256 (hex) of the secret in the data webhook's URL.
+    /// SHA-256 (hex) of the key given out by `register`, for old clients. Not the one YClients holds.
+    #[serde(default)]
+    pub client_key_hash: Option<String>,
+    /// SHA-256 (hex) of the secret in the data webhook's URL: the newest one.
     pub webhook_secret_hash: Option<String>,
+    /// The one before it. Stays good until the newest one is used: only then YClients has it for certain.
+    #[serde(default)]
+    pub webhook_previous_hash: Option<String>,
     /// The salon as YClients describes it, untouched.
     pub raw_salon: serde_json::Value,
     /// First registration.
@@ -152,6 +166,10 @@ pub struct ActivationRecord {
     pub company_id: CompanyId,
     /// The key YClients will present; kept only while the saga may need it.
     pub api_key: Secret,
+    /// The secret of the data webhook's URL, told with the same call. Absent in what was begun by an older version, and where no address of ours
+    /// can be told.
+    #[serde(default)]
+    pub webhook_secret: Option<Secret>,
     /// Calls begun so far. Written before each call: more than zero after a crash means "ask the status first".
     pub attempts: u32,
     /// When the first attempt was stored.
@@ -203,48 +221,16 @@ pub enum EventKind {
     Uninstalled,
     /// A webhook with an event we don't know.
     UnknownWebhook,
-}
-
-/// Number of an inbox entry; entries of one company are processed in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct InboxId(pub u64);
-
-/// A webhook as accepted: authenticated, without secrets, not yet acted on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NewInboxEntry {
-    /// Company, when the salon is known here.
-    pub company_id: Option<CompanyId>,
-    /// YClients' salon.
-    pub salon_id: SalonId,
-    /// What it says.
-    pub event: LifecycleEvent,
-    /// When it arrived.
-    pub received_at: DateTime<Utc>,
-    /// Body without `partner_token` and other secrets.
-    pub body: serde_json::Value,
-}
-
-/// A stored webhook.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct InboxEntry {
-    /// Its number.
-    pub id: InboxId,
-    /// What was accepted.
-    pub entry: NewInboxEntry,
-    /// How often processing was tried.
-    pub attempts: u32,
-}
-
-/// Lifecycle events of YClients.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LifecycleEvent {
-    /// The salon disconnected the app.
-    Uninstall,
-    /// The paid period ended.
-    Freeze,
-    /// Anything else: kept, answered 200, never acted on. Holds the name, cut to 64 characters.
-    Unknown(String),
+    /// A webhook that YClients' own status contradicts: not acted on.
+    WebhookContradicted,
+    /// A webhook could not be acted on and went to the dead letters.
+    WebhookDead,
+    /// The address of the data webhook got a new secret.
+    WebhookSecretRotated,
+    /// An integrator registered the salon and got a key for it.
+    ClientKeyIssued,
+    /// What was kept of a removed salon is erased.
+    SalonErased,
 }
 
 /// Everything the fleet needs of one company at start.
@@ -277,4 +263,10 @@ pub enum Change {
     InboxDone(CompanyId, InboxId),
     /// Acting on the webhook failed; keep it and count.
     InboxFailed(CompanyId, InboxId),
+    /// Acting on the webhook failed too often, or will always: it waits among the dead letters until somebody replays it.
+    InboxDead(CompanyId, InboxId, DeadReason),
+    /// What a removed salon left behind goes at this time.
+    PlanErasure(Erasure),
+    /// Erases what a removed salon left behind before this moment: webhooks, what the timeline's lines hold, and the plan itself. Not the record.
+    EraseSalonData(CompanyId, DateTime<Utc>),
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::records::Retention;
+
 /// All settings of fleet, companies and sessions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FleetSettings {
@@ -31,6 +33,14 @@ pub struct FleetSettings {
     pub activation_backoff_min: Duration,
     /// Longest wait between activation calls.
     pub activation_backoff_max: Duration,
+    /// How YClients reaches us, without a slash at the end; the address of each salon's data webhook begins with it. `None`: it is told none.
+    pub webhook_base: Option<String>,
+    /// Tries to act on a webhook before it goes to the dead letters.
+    pub webhook_tries: u32,
+    /// What a removed salon left behind is erased after this.
+    pub erase_after: Duration,
+    /// How much of the past is kept.
+    pub retention: Retention,
     /// Restarts of one session or company actor within `restart_window` before it is parked.
     pub restarts: usize,
     /// See `restarts`.
@@ -57,6 +67,11 @@ impl Default for FleetSettings {
             activation_window: Duration::from_secs(3600),
             activation_backoff_min: Duration::from_secs(2),
             activation_backoff_max: Duration::from_secs(300),
+            webhook_base: None,
+            webhook_tries: 5,
+            // An hour before the promise of 24 h, so that a sweep that comes late still keeps it.
+            erase_after: Duration::from_secs(23 * 3600),
+            retention: Retention::default(),
             restarts: 5,
             restart_window: Duration::from_secs(60),
             company_queue: 256,

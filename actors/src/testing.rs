@@ -6,10 +6,12 @@
 //! ├─ MemoryRecords         Records + Vault; fails on demand; `crash()` keeps exactly what was committed
 //! ├─ FakeConnector         links that follow a script or the test's hand; credentials live in the vault above
 //! ├─ FakeMarketplace       scripted answers; remembers calls
+//! ├─ FakeCare              acts on data events, or fails as told
 //! ├─ RecordingSink         facts, in order
 //! └─ ManualClock           wall clock that follows tokio's (paused) clock
 //! ```
 
+mod care;
 mod clock;
 mod connector;
 mod marketplace;
@@ -17,6 +19,7 @@ mod partner;
 mod records;
 mod sink;
 
+pub use care::FakeCare;
 pub use clock::ManualClock;
 pub use connector::{FakeConnector, FakeLink, LinkScript, PAIRING_CODE, Step, qr_fact};
 pub use marketplace::{Call, FakeMarketplace};
@@ -45,6 +48,8 @@ pub struct World {
     pub marketplace: Arc<FakeMarketplace>,
     /// The store.
     pub records: Arc<MemoryRecords>,
+    /// Salon care.
+    pub care: Arc<FakeCare>,
     /// Observers.
     pub sink: Arc<RecordingSink>,
     /// Time.
@@ -64,6 +69,7 @@ impl World {
             connector: Arc::new(FakeConnector::new(records.clone())),
             marketplace: Arc::new(FakeMarketplace::new()),
             records,
+            care: Arc::new(FakeCare::default()),
             sink: Arc::new(RecordingSink::new()),
             clock: Arc::new(ManualClock::new()),
         }
@@ -76,6 +82,7 @@ impl World {
             marketplace: self.marketplace.clone(),
             partner: self.marketplace.clone(),
             records: self.records.clone(),
+            care: self.care.clone(),
             events: self.sink.clone(),
             clock: self.clock.clone(),
         }

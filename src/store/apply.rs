@@ -4,17 +4,17 @@ use chrono::{DateTime, Utc};
 use frontdesk_actors::ids::{CompanyId, SalonId};
 use frontdesk_actors::ports::SignatureClaim;
 use frontdesk_actors::records::{
-    Change, CompanyFlags, CompanyRecord, Desired, EventKind, EventRecord, InboxEntry, InboxId, IntegrationStatus, NewCompany,
-    NewInboxEntry, SessionRecord,
+    Change, CompanyFlags, CompanyRecord, Desired, EventKind, EventRecord, IntegrationStatus, NewCompany, SessionRecord, WebhookDoor,
 };
 use serde_json::{Value, json};
 
 use crate::store::counters::Counters;
 use crate::store::draft::Draft;
 use crate::store::fault::Fault;
+use crate::store::inbox;
 use crate::store::keys::{self, Reason};
 use crate::store::pieces::{Pieces, VALUE_BYTES};
-use crate::store::records::{Claim, InboxDone};
+use crate::store::records::Claim;
 
 /// Zone of a salon that told none.
 const DEFAULT_TIMEZONE: &str = "Europe/Moscow";
@@ -63,7 +63,9 @@ fn first_record(id: CompanyId, new: NewCompany) -> CompanyRecord {
         flags: CompanyFlags::default(),
         marketplace_user: new.marketplace_user,
         api_key_hash: None,
+        client_key_hash: None,
         webhook_secret_hash: None,
+        webhook_previous_hash: None,
         raw_salon: Value::Null,
         created_at: new.registered_at,
         updated_at: new.registered_at,
@@ -93,12 +95,15 @@ fn apply(draft: &mut Draft<'_>, change: Change) -> Result<(), Fault> {
             draft.remove(keys::session(company))?;
             erase_vault(draft, company)
         }
-        Change::InboxDone(company, id) => inbox_done(draft, company, id),
-        Change::InboxFailed(company, id) => inbox_failed(draft, company, id),
+        Change::InboxDone(company, id) => inbox::done(draft, company, id),
+        Change::InboxFailed(company, id) => inbox::failed(draft, company, id),
+        Change::InboxDead(company, id, reason) => inbox::dead(draft, company, id, reason),
+        Change::PlanErasure(plan) => inbox::plan_erasure(draft, plan),
+        Change::EraseSalonData(company, before) => inbox::erase_salon_data(draft, company, before),
     }
 }
 
-fn company_of(draft: &Draft<'_>, salon: SalonId) -> Result<Option<CompanyId>, Fault> {
+pub(super) fn company_of(draft: &Draft<'_>, salon: SalonId) -> Result<Option<CompanyId>, Fault> {
     draft.value(&keys::salon(salon))?.map(|bytes| parse_company(&bytes)).transpose()
 }
 
@@ -122,9 +127,29 @@ fn put_company(draft: &mut Draft<'_>, mut record: CompanyRecord) -> Result<(), F
         draft.put(keys::salon(record.salon_id), &id.to_be_bytes(), "salon index")?;
         draft.counters.last_company = draft.counters.last_company.max(id);
     }
+    let was_connected = before.as_ref().is_some_and(|before| before.whatsapp_connected);
+    if record.whatsapp_connected != was_connected {
+        draft.counters.connection(record.whatsapp_connected, draft.now);
+    }
+    put_webhook_door(draft, before.as_ref(), &record)?;
     draft.counters.moved(before.map(|before| before.integration_status), record.integration_status);
     shorten(&mut record.raw_salon);
     draft.put_record(key, &record)
+}
+
+/// Keeps what webhooks are checked against in step with the record.
+fn put_webhook_door(draft: &mut Draft<'_>, before: Option<&CompanyRecord>, record: &CompanyRecord) -> Result<(), Fault> {
+    let secrets = |record: &CompanyRecord| (record.webhook_secret_hash.clone(), record.webhook_previous_hash.clone());
+    let (newest, previous) = secrets(record);
+    let none = newest.is_none() && previous.is_none();
+    if before.map_or(none, |before| secrets(before) == secrets(record)) {
+        return Ok(());
+    }
+    let key = keys::webhook_door(record.salon_id);
+    if none {
+        return draft.remove(key);
+    }
+    draft.put_record(key, &WebhookDoor { company_id: record.company_id, newest, previous })
 }
 
 fn put_session(draft: &mut Draft<'_>, record: &SessionRecord) -> Result<(), Fault> {
@@ -141,44 +166,6 @@ fn append_event(draft: &mut Draft<'_>, mut event: EventRecord) -> Result<(), Fau
     shorten(&mut event.data);
     let sequence = Counters::next(&mut draft.counters.last_event)?;
     draft.put_record(keys::event(event.company_id, sequence), &event)
-}
-
-/// Stores a webhook that waits to be acted on.
-pub(super) fn append_inbox(draft: &mut Draft<'_>, mut entry: NewInboxEntry) -> Result<InboxId, Fault> {
-    shorten(&mut entry.body);
-    let id = InboxId(Counters::next(&mut draft.counters.last_inbox)?);
-    if let Some(company) = entry.company_id {
-        draft.put_marker(keys::active_inbox(company, id))?;
-    }
-    let key = keys::inbox(entry.company_id, id);
-    draft.put_record(key, &InboxEntry { id, entry, attempts: 0 })?;
-    Ok(id)
-}
-
-fn inbox_done(draft: &mut Draft<'_>, company: CompanyId, id: InboxId) -> Result<(), Fault> {
-    let key = keys::inbox(Some(company), id);
-    let Some(waiting) = draft.record::<InboxEntry>(&key)? else {
-        return Ok(()); // acted on before a crash, and again after it
-    };
-    let done = InboxDone {
-        salon_id: waiting.entry.salon_id,
-        event: waiting.entry.event,
-        received_at: waiting.entry.received_at,
-        done_at: draft.now,
-        attempts: waiting.attempts,
-    };
-    draft.put_record(keys::inbox_done(company, id), &done)?;
-    draft.remove(keys::active_inbox(company, id))?;
-    draft.remove(key)
-}
-
-fn inbox_failed(draft: &mut Draft<'_>, company: CompanyId, id: InboxId) -> Result<(), Fault> {
-    let key = keys::inbox(Some(company), id);
-    let Some(mut waiting) = draft.record::<InboxEntry>(&key)? else {
-        return Ok(());
-    };
-    waiting.attempts = waiting.attempts.saturating_add(1);
-    draft.put_record(key, &waiting)
 }
 
 /// Notes the use of signed data, unless it was used for another salon and that has not ended.
@@ -216,7 +203,7 @@ fn prune_claims(draft: &mut Draft<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn seconds(time: DateTime<Utc>) -> u64 {
+pub(super) fn seconds(time: DateTime<Utc>) -> u64 {
     u64::try_from(time.timestamp()).unwrap_or(0)
 }
 
@@ -247,7 +234,7 @@ pub(super) fn erase_vault(draft: &mut Draft<'_>, company: CompanyId) -> Result<(
 }
 
 /// Keeps free-form JSON within what a record may hold: what is too long is replaced by its length.
-fn shorten(value: &mut Value) {
+pub(super) fn shorten(value: &mut Value) {
     let bytes = value.to_string().len();
     if bytes > FREE_JSON_BYTES {
         *value = json!({ "left_out_bytes": bytes });

@@ -1,5 +1,7 @@
 //! The one meta record that every commit writes: next ids and counts, so that nothing has to be counted at start.
 
+use chrono::{DateTime, Utc};
+use frontdesk_actors::ports::DayTraffic;
 use frontdesk_actors::records::IntegrationStatus;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +32,23 @@ pub(super) struct Counters {
     pub(super) last_event: u64,
     /// Companies by status, in the order of [`STATUSES`].
     pub(super) by_status: [u64; STATUSES.len()],
+    /// Connections made and lost, by hour, oldest first. Absent in older databases.
+    #[serde(default)]
+    pub(super) traffic: Vec<Hour>,
+}
+
+/// Hours that [`Counters::traffic`] holds: a day, and the hour that has begun.
+const HOURS: usize = 25;
+/// Seconds of an hour.
+const HOUR: i64 = 3600;
+
+/// What happened within one hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Hour {
+    /// Hours since 1970.
+    pub(super) hour: i64,
+    pub(super) connected: u64,
+    pub(super) disconnected: u64,
 }
 
 impl Stored for Counters {
@@ -44,6 +63,31 @@ impl Counters {
             *count = count.saturating_sub(1);
         }
         self.by_status[place(to)] += 1;
+    }
+
+    /// A company's WhatsApp was connected, or disconnected for good.
+    pub(super) fn connection(&mut self, made: bool, now: DateTime<Utc>) {
+        let hour = now.timestamp().div_euclid(HOUR);
+        if self.traffic.last().is_none_or(|last| last.hour < hour) {
+            self.traffic.push(Hour { hour, connected: 0, disconnected: 0 });
+            let over = self.traffic.len().saturating_sub(HOURS);
+            self.traffic.drain(..over);
+        }
+        // A clock that was put back counts into the latest hour.
+        if let Some(last) = self.traffic.last_mut() {
+            let count = if made { &mut last.connected } else { &mut last.disconnected };
+            *count += 1;
+        }
+    }
+
+    /// The last 24 h, to the hour.
+    pub(super) fn last_day(&self, now: DateTime<Utc>) -> DayTraffic {
+        let from = now.timestamp().div_euclid(HOUR) - 24;
+        let hours = self.traffic.iter().filter(|hour| hour.hour > from);
+        hours.fold(DayTraffic::default(), |sum, hour| DayTraffic {
+            connected: sum.connected + hour.connected,
+            disconnected: sum.disconnected + hour.disconnected,
+        })
     }
 
     /// The next number of a sequence.
@@ -78,5 +122,20 @@ mod tests {
         counters.moved(None, IntegrationStatus::Pending);
         counters.moved(Some(IntegrationStatus::Pending), IntegrationStatus::Active);
         assert_eq!(counters.by_status, [0, 0, 0, 1, 0, 0, 0]);
+    }
+
+    #[test]
+    fn connections_count_for_a_day_and_take_no_more_room_than_that() {
+        let mut counters = Counters::default();
+        let start = DateTime::from_timestamp(1_000_000_000, 0).unwrap();
+        for hour in 0..100 {
+            let now = start + chrono::TimeDelta::hours(hour);
+            counters.connection(true, now);
+            counters.connection(hour % 2 == 0, now);
+        }
+        assert_eq!(counters.traffic.len(), HOURS);
+        let end = start + chrono::TimeDelta::hours(99);
+        assert_eq!(counters.last_day(end), DayTraffic { connected: 24 + 12, disconnected: 12 });
+        assert_eq!(counters.last_day(end + chrono::TimeDelta::hours(30)), DayTraffic::default());
     }
 }

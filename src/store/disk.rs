@@ -1,6 +1,7 @@
 //! The engine and the rules without which it loses acknowledged writes: one tree, `flush` and then `sync_data` on its file.
 
 use std::fs::File;
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
@@ -98,6 +99,20 @@ impl Disk {
     pub(super) fn each_backwards(&self, prefix: &[u8], visit: impl FnMut(&[u8], &[u8]) -> Result<Walk, Fault>) -> Result<(), Fault> {
         let step = "reading a range backwards";
         guarded(step, || walk(self.db.scan_prefix(prefix).rev(), step, visit))
+    }
+
+    /// Like [`Disk::each`], from the first key after `after` on.
+    pub(super) fn each_after(
+        &self,
+        prefix: &[u8],
+        after: Option<Key>,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<Walk, Fault>,
+    ) -> Result<(), Fault> {
+        let Some(after) = after else { return self.each(prefix, visit) };
+        let step = "reading a range";
+        let range = (Bound::Excluded(after), Bound::Unbounded);
+        let within = |key: &[u8], entry: &[u8]| if key.starts_with(prefix) { visit(key, entry) } else { Ok(Walk::Stop) };
+        guarded(step, || walk(self.db.range::<Key, _>(range), step, within))
     }
 
     /// All keys under `prefix`.

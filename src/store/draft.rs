@@ -5,7 +5,7 @@
 //!   reads: its own changes, then the group's, then the disk
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
@@ -172,6 +172,15 @@ impl<'a> Draft<'a> {
             Ok(if found.len() < limit { Walk::On } else { Walk::Stop })
         })?;
         Ok(found)
+    }
+
+    /// Every key under `prefix` as this commit would leave it, in order.
+    pub(super) fn keys_under(&self, prefix: &[u8]) -> Result<Vec<Key>, Fault> {
+        let mut found: BTreeSet<Key> = self.disk.keys(prefix)?.into_iter().collect();
+        found.extend(keys_under(&self.group.changes, prefix));
+        found.extend(keys_under(&self.changes, prefix));
+        found.retain(|key| self.changed(key).is_none_or(Option::is_some));
+        Ok(found.into_iter().collect())
     }
 
     fn changed(&self, key: &[u8]) -> Option<&Option<Vec<u8>>> {

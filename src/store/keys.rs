@@ -9,6 +9,13 @@
 //! e company seq               EventRecord, append-only
 //! i company inbox             InboxEntry not acted on yet (company 0: the salon is not known here)
 //! d company inbox             InboxDone, what is left of an entry
+//! f company inbox             DeadLetter: an entry that was given up
+//! j company inbox             InboxEntry that came without a credential
+//! q company key               Mark: a data event with this content was taken
+//! r until company key         the same by time, for pruning
+//! w salon                     WebhookDoor: what the salon's data webhook is checked against
+//! y company                   Erasure: what a removed salon left behind goes
+//! n due company               the same by time
 //! g fingerprint               Claim of signed owner data
 //! h until fingerprint         the same by time, for pruning
 //! v company table key         the protocol library's own state
@@ -17,7 +24,7 @@
 //! ```
 
 use frontdesk_actors::ids::{CompanyId, SalonId};
-use frontdesk_actors::records::InboxId;
+use frontdesk_actors::records::{InboxId, InboxPlace, InboxShelf};
 
 /// A key as bytes.
 pub(super) type Key = Vec<u8>;
@@ -36,6 +43,10 @@ pub(super) const COUNTERS: &[u8] = b"mcounters";
 pub(super) const ACTIVE: &[u8] = b"x";
 /// Start of all claims by time.
 pub(super) const CLAIMS_BY_TIME: &[u8] = b"h";
+/// Start of all content marks by time.
+pub(super) const MARKS_BY_TIME: &[u8] = b"r";
+/// Start of all erasures by time.
+pub(super) const ERASURES_BY_TIME: &[u8] = b"n";
 
 /// Stands for "salon unknown here" among inbox keys; no company has the id 0.
 const NO_COMPANY: u64 = 0;
@@ -96,19 +107,90 @@ pub(super) fn events(id: CompanyId) -> Key {
     numbered(b'e', id.get())
 }
 
+fn shelf(shelf: InboxShelf) -> u8 {
+    match shelf {
+        InboxShelf::Pending => b'i',
+        InboxShelf::Done => b'd',
+        InboxShelf::Dead => b'f',
+        InboxShelf::Unverified => b'j',
+    }
+}
+
+/// One webhook on its shelf.
+pub(super) fn shelved(on: InboxShelf, company: Option<CompanyId>, id: InboxId) -> Key {
+    numbered_twice(shelf(on), company.map_or(NO_COMPANY, CompanyId::get), id.0)
+}
+
+/// All webhooks of a shelf.
+pub(super) fn shelf_of_all(on: InboxShelf) -> Key {
+    vec![shelf(on)]
+}
+
+/// All webhooks of a company on a shelf; `None`: of salons that are not known here.
+pub(super) fn shelf_of(on: InboxShelf, company: Option<CompanyId>) -> Key {
+    numbered(shelf(on), company.map_or(NO_COMPANY, CompanyId::get))
+}
+
+/// Takes the key of a webhook apart.
+pub(super) fn parse_shelved(key: &[u8]) -> Option<InboxPlace> {
+    let company = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
+    let id = InboxId(u64::from_be_bytes(key.get(9..)?.try_into().ok()?));
+    let company = if company == NO_COMPANY { None } else { Some(CompanyId::try_from(company).ok()?) };
+    Some(InboxPlace { company, id })
+}
+
 /// One waiting webhook.
 pub(super) fn inbox(company: Option<CompanyId>, id: InboxId) -> Key {
-    numbered_twice(b'i', company.map_or(NO_COMPANY, CompanyId::get), id.0)
+    shelved(InboxShelf::Pending, company, id)
 }
 
-/// All waiting webhooks of a company.
-pub(super) fn inbox_of(id: CompanyId) -> Key {
-    numbered(b'i', id.get())
+/// What the salon's data webhook is checked against.
+pub(super) fn webhook_door(salon: SalonId) -> Key {
+    numbered(b'w', salon.get())
 }
 
-/// What is left of a webhook that was acted on.
-pub(super) fn inbox_done(company: CompanyId, id: InboxId) -> Key {
-    numbered_twice(b'd', company.get(), id.0)
+/// A data event of the company was taken.
+pub(super) fn mark(company: CompanyId, content: &[u8; 32]) -> Key {
+    let mut key = marks_of(company);
+    key.extend_from_slice(content);
+    key
+}
+
+/// All data events of the company that were taken.
+pub(super) fn marks_of(company: CompanyId) -> Key {
+    numbered(b'q', company.get())
+}
+
+/// The same mark, by the second it ends.
+pub(super) fn mark_by_time(until_seconds: u64, company: CompanyId, content: &[u8; 32]) -> Key {
+    let mut key = numbered_twice(b'r', until_seconds, company.get());
+    key.extend_from_slice(content);
+    key
+}
+
+/// Takes a [`mark_by_time`] key apart: its second and the mark's own key.
+pub(super) fn parse_mark_by_time(key: &[u8]) -> Option<(u64, Key)> {
+    let until = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
+    let mut mark = vec![b'q'];
+    mark.extend_from_slice(key.get(9..)?);
+    Some((until, mark))
+}
+
+/// The company's plan to erase.
+pub(super) fn erasure(company: CompanyId) -> Key {
+    numbered(b'y', company.get())
+}
+
+/// The same plan, by the second it is due.
+pub(super) fn erasure_by_time(due_seconds: u64, company: CompanyId) -> Key {
+    numbered_twice(b'n', due_seconds, company.get())
+}
+
+/// Takes an [`erasure_by_time`] key apart.
+pub(super) fn parse_erasure_by_time(key: &[u8]) -> Option<(u64, CompanyId)> {
+    let due = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
+    let company = u64::from_be_bytes(key.get(9..)?.try_into().ok()?);
+    Some((due, CompanyId::try_from(company).ok()?))
 }
 
 /// The claim of signed data.
@@ -162,6 +244,11 @@ pub(super) fn active_inbox(company: CompanyId, id: InboxId) -> Key {
     key
 }
 
+/// Is this the marker of a waiting webhook?
+pub(super) fn marks_inbox(active: &[u8]) -> bool {
+    active.get(9) == Some(&(Reason::Inbox as u8))
+}
+
 /// Whose activity marker this is.
 pub(super) fn parse_active(key: &[u8]) -> Option<CompanyId> {
     let number = key.get(1..9)?.try_into().ok()?;
@@ -205,5 +292,13 @@ mod tests {
         assert_eq!(parse_claim_by_time(&claim_by_time(99, &fingerprint)), Some((99, fingerprint)));
         assert_eq!(parse_active(&active_inbox(company_id(5), InboxId(3))), Some(company_id(5)));
         assert_eq!(parse_active(b"x"), None);
+        assert!(marks_inbox(&active_inbox(company_id(5), InboxId(3))) && !marks_inbox(&active(company_id(5), Reason::Vault)));
+        for company in [None, Some(company_id(8))] {
+            let place = InboxPlace { company, id: InboxId(3) };
+            assert_eq!(parse_shelved(&shelved(InboxShelf::Dead, company, place.id)), Some(place));
+        }
+        let content = [5; 32];
+        assert_eq!(parse_mark_by_time(&mark_by_time(7, company_id(2), &content)), Some((7, mark(company_id(2), &content))));
+        assert_eq!(parse_erasure_by_time(&erasure_by_time(7, company_id(2))), Some((7, company_id(2))));
     }
 }

@@ -3,10 +3,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use frontdesk_actors::ids::{CompanyId, SalonId};
-use frontdesk_actors::ports::{Records, RecordsError, SignatureClaim, Vault, VaultOp, VaultPair};
-use frontdesk_actors::records::{
-    Change, CompanyRecord, EventRecord, InboxEntry, InboxId, IntegrationStatus, NewCompany, NewInboxEntry, StoredCompany,
-};
+use frontdesk_actors::ports::{DayTraffic, Records, RecordsError, SignatureClaim, Vault, VaultOp, VaultPair};
+use frontdesk_actors::records::{Change, CompanyRecord, EventRecord, IntegrationStatus, NewCompany, StoredCompany};
 
 use crate::store::Store;
 use crate::store::apply::{self, SealedOp};
@@ -17,9 +15,9 @@ use crate::store::pieces::Pieces;
 use crate::store::seal::Seal;
 
 /// What a record with free-form JSON is counted with among the bytes that wait.
-const HEAVY_BYTES: usize = 32 * 1024;
+pub(super) const HEAVY_BYTES: usize = 32 * 1024;
 /// What any other record is counted with.
-const LIGHT_BYTES: usize = 1024;
+pub(super) const LIGHT_BYTES: usize = 1024;
 /// Bytes of one write to a vault: a quarter of what one commit gathers from many.
 const VAULT_WRITE_BYTES: usize = 16 * 1024 * 1024;
 
@@ -52,14 +50,6 @@ impl Records for Store {
         self.0.reader.events(company, limit)
     }
 
-    async fn append_inbox(&self, entry: NewInboxEntry) -> Result<InboxId, RecordsError> {
-        self.submit(HEAVY_BYTES, |draft| apply::append_inbox(draft, entry)).await
-    }
-
-    async fn pending_inbox(&self, company: CompanyId, limit: usize) -> Result<Vec<InboxEntry>, RecordsError> {
-        self.0.reader.pending_inbox(company, limit)
-    }
-
     async fn claim_signature(&self, fingerprint: [u8; 32], salon: SalonId, until: DateTime<Utc>) -> Result<SignatureClaim, RecordsError> {
         self.submit(LIGHT_BYTES, move |draft| apply::claim_signature(draft, fingerprint, salon, until)).await
     }
@@ -69,17 +59,24 @@ impl Records for Store {
         let counts = self.0.counters.borrow().by_status;
         Ok(STATUSES.into_iter().zip(counts).collect())
     }
+
+    async fn last_day(&self, now: DateTime<Utc>) -> Result<DayTraffic, RecordsError> {
+        self.0.health.check()?;
+        Ok(self.0.counters.borrow().last_day(now))
+    }
 }
 
 fn weight(change: &Change) -> usize {
     match change {
-        Change::PutCompany(_) | Change::AppendEvent(_) => HEAVY_BYTES,
+        Change::PutCompany(_) | Change::AppendEvent(_) | Change::InboxDead(..) => HEAVY_BYTES,
         Change::PutSession(_)
         | Change::PutActivation(_)
         | Change::ClearActivation(_)
         | Change::EraseSession(_)
         | Change::InboxDone(..)
-        | Change::InboxFailed(..) => LIGHT_BYTES,
+        | Change::InboxFailed(..)
+        | Change::PlanErasure(_)
+        | Change::EraseSalonData(..) => LIGHT_BYTES,
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use frontdesk_actors::ids::{CompanyId, SalonId};
 use frontdesk_actors::ports::{RecordsError, VaultPair};
-use frontdesk_actors::records::{EventRecord, InboxEntry, StoredCompany};
+use frontdesk_actors::records::{EventRecord, StoredCompany};
 
 use crate::store::apply::parse_company;
 use crate::store::disk::{Disk, Walk};
@@ -67,15 +67,6 @@ impl Reader {
         })
     }
 
-    /// Waiting webhooks, oldest first.
-    pub(super) fn pending_inbox(&self, company: CompanyId, limit: usize) -> Result<Vec<InboxEntry>, RecordsError> {
-        let mut rows = Rows::new(limit);
-        self.read(|| {
-            self.disk.each(&keys::inbox_of(company), |key, head| rows.take(|| self.opened(key, head)))?;
-            Ok(rows.found)
-        })
-    }
-
     /// One value of a vault.
     pub(super) fn vault_value(&self, company: CompanyId, table: u8, key: &[u8]) -> Result<Option<Vec<u8>>, RecordsError> {
         let key = keys::vault(company, table, key);
@@ -119,7 +110,7 @@ impl Reader {
         })
     }
 
-    fn read<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, RecordsError> {
+    pub(super) fn read<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, RecordsError> {
         self.health.check()?;
         let _steady = self.disk.steady();
         work().map_err(logged)
@@ -129,15 +120,15 @@ impl Reader {
         pieces::Entries::entry(&*self.disk, key).map_err(logged)
     }
 
-    fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    pub(super) fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         pieces::value(&*self.disk, &self.seal, key, "reading a record")
     }
 
-    fn record<T: Stored>(&self, key: &Key) -> Result<Option<T>, Fault> {
+    pub(super) fn record<T: Stored>(&self, key: &Key) -> Result<Option<T>, Fault> {
         self.value(key)?.map(|json| decode(&json)).transpose()
     }
 
-    fn opened<T: Stored>(&self, key: &[u8], head: &[u8]) -> Result<T, Fault> {
+    pub(super) fn opened<T: Stored>(&self, key: &[u8], head: &[u8]) -> Result<T, Fault> {
         decode(&pieces::join(&*self.disk, &self.seal, key, head, "reading a record")?)
     }
 

@@ -5,27 +5,23 @@
 
 use chrono::{DateTime, Utc};
 use frontdesk_actors::ids::SalonId;
-use frontdesk_actors::records::{ActivationRecord, CompanyRecord, EventRecord, InboxEntry, LifecycleEvent, SessionRecord};
+use frontdesk_actors::records::{ActivationRecord, CompanyRecord, Erasure, EventRecord, SessionRecord, WebhookDoor};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::store::fault::Fault;
-
-/// What is left of a webhook that was acted on, for the timeline and for questions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct InboxDone {
-    pub(super) salon_id: SalonId,
-    pub(super) event: LifecycleEvent,
-    pub(super) received_at: DateTime<Utc>,
-    pub(super) done_at: DateTime<Utc>,
-    /// Failed tries before the one that worked.
-    pub(super) attempts: u32,
-}
+use crate::store::inbox::DeadLetter;
 
 /// Signed owner data was used for this salon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Claim {
     pub(super) salon_id: SalonId,
+    pub(super) until: DateTime<Utc>,
+}
+
+/// A data event with this content is a repetition until then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mark {
     pub(super) until: DateTime<Utc>,
 }
 
@@ -58,8 +54,10 @@ stored! {
     SessionRecord => "session",
     ActivationRecord => "activation",
     EventRecord => "event",
-    InboxEntry => "inbox entry",
-    InboxDone => "inbox marker",
+    DeadLetter => "dead letter",
+    WebhookDoor => "webhook door",
+    Mark => "content mark",
+    Erasure => "plan to erase",
     Claim => "signature claim",
 }
 

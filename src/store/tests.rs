@@ -1,9 +1,30 @@
 //! The store as its users see it: the ports, over real files.
 
+/// What every implementation of the ports owes its users, as tests on the real store and on the fake that the domain's tests use.
+macro_rules! on_each_implementation {
+    ($($behaviour:ident,)*) => {
+        mod on_disk {
+            $(#[tokio::test]
+            async fn $behaviour() {
+                let (_folder, store) = crate::store::tests::with_store();
+                super::$behaviour(&store).await;
+            })*
+        }
+
+        mod in_memory {
+            $(#[tokio::test]
+            async fn $behaviour() {
+                super::$behaviour(&frontdesk_actors::testing::MemoryRecords::new()).await;
+            })*
+        }
+    };
+}
+
 mod contract;
 mod crash;
 mod damage;
 mod group_commit;
+mod inbox;
 mod limits;
 mod model;
 mod opening;
@@ -16,8 +37,8 @@ use chrono::{DateTime, TimeZone, Utc};
 use frontdesk_actors::ids::{CompanyId, Phone, SalonId, Secret};
 use frontdesk_actors::ports::{Clock, Records};
 use frontdesk_actors::records::{
-    ActivationRecord, CompanyRecord, Desired, EventKind, EventRecord, LifecycleEvent, MarketplaceUser, NewCompany, NewInboxEntry,
-    SessionRecord,
+    ActivationRecord, CompanyRecord, Desired, EventKind, EventRecord, InboxEvent, InboxId, LifecycleEvent, MarketplaceUser, NewCompany,
+    NewInboxEntry, SessionRecord,
 };
 use frontdesk_actors::view::SessionState;
 use serde_json::json;
@@ -77,6 +98,7 @@ fn activation(company: CompanyId) -> ActivationRecord {
     ActivationRecord {
         company_id: company,
         api_key: Secret::new("sk_of_this_test"),
+        webhook_secret: None,
         attempts: 1,
         started_at: moment(),
         window_ends_at: moment(),
@@ -88,7 +110,23 @@ fn event(company: &CompanyRecord, kind: EventKind) -> EventRecord {
 }
 
 fn webhook(company: Option<CompanyId>, salon: u64, event: LifecycleEvent) -> NewInboxEntry {
-    NewInboxEntry { company_id: company, salon_id: salon_id(salon), event, received_at: moment(), body: json!({ "salon_id": salon }) }
+    NewInboxEntry {
+        company_id: company,
+        salon_id: salon_id(salon),
+        event: InboxEvent::Lifecycle(event),
+        received_at: moment(),
+        body: json!({ "salon_id": salon }),
+    }
+}
+
+async fn arrived(records: &dyn Records, entry: NewInboxEntry) -> InboxId {
+    records.append_inbox(entry).await.unwrap().stored().unwrap()
+}
+
+fn with_store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    (folder, store)
 }
 
 fn phone() -> Phone {

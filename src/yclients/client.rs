@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use frontdesk_actors::ids::{SalonId, Secret};
-use frontdesk_actors::ports::{ActivateError, Installation, MarketplaceError, SalonInfo};
+use frontdesk_actors::ports::{ActivateError, Callback, Installation, MarketplaceError, SalonInfo};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -96,13 +96,14 @@ impl Client {
         token: &SecretString,
         application: u64,
         salon: SalonId,
-        api_key: &Secret,
+        callback: &Callback,
     ) -> Result<(), ActivateError> {
+        let webhook_urls: Vec<&str> = callback.webhook_urls.iter().map(Secret::expose).collect();
         let body = json!({
             "salon_id": salon.get(),
             "application_id": application,
-            "api_key": api_key.expose(),
-            "webhook_urls": [],
+            "api_key": callback.api_key.expose(),
+            "webhook_urls": webhook_urls,
         });
         let request = self.request(Method::POST, &self.marketplace_url, "partner/callback", token).json(&body);
         match self.send("activate", request).await {

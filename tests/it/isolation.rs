@@ -9,7 +9,6 @@ use frontdesk_actors::company::ViewerGuard;
 use frontdesk_actors::events::Fact;
 use frontdesk_actors::ids::SalonId;
 use frontdesk_actors::ports::{EventSink, Ports, SystemClock};
-use frontdesk_actors::records::MarketplaceUser;
 use frontdesk_actors::settings::FleetSettings;
 use frontdesk_actors::testing::FakeMarketplace;
 use frontdesk_actors::{CompanyHandle, FleetHandle};
@@ -55,7 +54,7 @@ fn phone_of(index: u64) -> String {
 /// Links one company by QR. The guard keeps its page "open".
 async fn link(fleet: &FleetHandle, sandbox: &Sandbox, index: u64) -> (CompanyHandle, ViewerGuard) {
     let salon = SalonId::try_from(20_000 + index).expect("an id");
-    fleet.enroll(salon, MarketplaceUser::default()).await.expect("enrolled");
+    fleet.enroll(salon, None, None).await.expect("enrolled");
     let company = fleet.company_by_salon(salon).await.expect("an answer").expect("it exists");
     let viewer = company.attach().await.expect("attached");
     let mut views = company.watch();
@@ -81,6 +80,7 @@ async fn a_panic_in_one_companys_actor_leaves_all_other_links_untouched() {
     let tripwire = Arc::new(Tripwire::default());
     let marketplace = Arc::new(FakeMarketplace::default());
     let ports = Ports {
+        care: Arc::new(frontdesk_actors::ports::NoCare),
         connector: Arc::new(connector),
         marketplace: marketplace.clone(),
         partner: marketplace,

@@ -101,6 +101,8 @@ pub(crate) enum Input {
     Begin {
         /// 32 random bytes, hex.
         key: Secret,
+        /// 32 random bytes, hex, for the data webhook's URL; `None`: there is no URL to tell.
+        webhook_secret: Option<Secret>,
         /// No call after this.
         window_ends_at: DateTime<Utc>,
         /// See [`AskFirst`].
@@ -130,7 +132,12 @@ pub(crate) enum Effect {
     /// Commit, then answer `Stored`.
     Store(Deed),
     /// Call YClients in a task, then answer `Called`.
-    Call(Secret),
+    Call {
+        /// The key YClients will present.
+        key: Secret,
+        /// The secret of the data webhook's URL.
+        webhook_secret: Option<Secret>,
+    },
     /// Ask YClients for the status in a task, then answer `Answered`.
     Ask,
     /// Answer `Due` after this. Replaces an earlier wait.
@@ -157,10 +164,10 @@ impl Activation {
     pub(crate) fn step(&mut self, input: Input, now: DateTime<Utc>, dice: f64) -> Option<Effect> {
         let state = std::mem::replace(&mut self.state, State::Idle);
         match (input, state) {
-            (Input::Begin { key: api_key, window_ends_at, ask_first }, State::Idle) => {
+            (Input::Begin { key: api_key, webhook_secret, window_ends_at, ask_first }, State::Idle) => {
                 let company_id = self.company;
                 self.failures = 0;
-                let record = ActivationRecord { company_id, api_key, attempts: 0, started_at: now, window_ends_at };
+                let record = ActivationRecord { company_id, api_key, webhook_secret, attempts: 0, started_at: now, window_ends_at };
                 self.store(Deed::Begin(record, ask_first))
             }
             (Input::Resume(record), State::Idle) if record.attempts > 0 => self.ask(record),
@@ -241,9 +248,9 @@ impl Activation {
             Deed::Begin(record, AskFirst::Yes) => self.ask(record),
             Deed::Begin(record, AskFirst::No) => self.call_if_allowed(record, now),
             Deed::Attempt(record) => {
-                let key = record.api_key.clone();
+                let (key, webhook_secret) = (record.api_key.clone(), record.webhook_secret.clone());
                 self.state = State::Calling(record);
-                Some(Effect::Call(key))
+                Some(Effect::Call { key, webhook_secret })
             }
             Deed::Succeed(_) | Deed::Fail(_, _) => None,
         }

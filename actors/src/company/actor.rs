@@ -5,11 +5,14 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::Instrument;
 
 use super::desk::{Desk, DeskArgs};
+use super::inbox::InboxNews;
+use super::keys::Enrolment;
 use super::onboarding::Visit;
 use super::saga::SagaNews;
 use super::{ActivateRequestError, PairingError, QrError};
-use crate::ids::Phone;
+use crate::ids::{Phone, Secret};
 use crate::ports::RecordsError;
+use crate::records::Erasure;
 use crate::session::SessionReport;
 use crate::view::ActivationView;
 
@@ -53,6 +56,12 @@ pub(crate) enum Request {
     LogOut(Ask<()>),
     /// See `CompanyHandle::activate`.
     Activate(Ask<Result<ActivationView, ActivateRequestError>>),
+    /// See `CompanyHandle::erase`.
+    Erase(Erasure, Ask<Result<(), RecordsError>>),
+    /// See `CompanyHandle::rotate_webhook_secret`.
+    RotateWebhook(Ask<Result<Option<Secret>, RecordsError>>),
+    /// See `CompanyHandle::enroll`.
+    Enroll(Box<Enrolment>, Ask<Result<Secret, RecordsError>>),
     /// A registration of this company; answered when it is durable.
     Register(Box<Visit>, Ask<Result<(), RecordsError>>),
 }
@@ -87,6 +96,13 @@ pub(crate) enum CompanyMsg {
         ticket: u64,
         /// What it says.
         news: SagaNews,
+    },
+    /// A word of the inbox's task or timer number `ticket`.
+    Inbox {
+        /// Which task or timer.
+        ticket: u64,
+        /// What it says.
+        news: InboxNews,
     },
     /// Try what could not be stored again.
     CommitAgain,
@@ -137,7 +153,7 @@ async fn handle(desk: &mut Desk, message: CompanyMsg) -> Result<(), ActorProcess
         CompanyMsg::Begin => return desk.begin().await,
         CompanyMsg::Drain => desk.drain(),
         message if !desk.is_loaded() => desk.postpone(message),
-        message @ CompanyMsg::Request(Request::Register(..)) if desk.webhook_comes_first() => desk.postpone(message),
+        message @ CompanyMsg::Request(Request::Register(..) | Request::Enroll(..)) if desk.webhook_comes_first() => desk.postpone(message),
         CompanyMsg::Request(request) => answer(desk, request).await,
         CompanyMsg::Session { epoch, report } => desk.session_said(epoch, report).await,
         CompanyMsg::SessionDue => desk.start_session_again().await,
@@ -146,6 +162,7 @@ async fn handle(desk: &mut Desk, message: CompanyMsg) -> Result<(), ActorProcess
         CompanyMsg::Describe(visit) => desk.describe(&visit).await,
         CompanyMsg::InboxArrived => desk.read_inbox().await,
         CompanyMsg::Saga { ticket, news } => desk.saga_news(ticket, news).await,
+        CompanyMsg::Inbox { ticket, news } => desk.inbox_news(ticket, news).await,
         CompanyMsg::CommitAgain => desk.commit_again().await,
         CompanyMsg::WindowOver => desk.settle().await,
     }
@@ -178,5 +195,8 @@ async fn answer(desk: &mut Desk, request: Request) {
         }
         Request::Activate(ask) => ask.answer(desk.activate().await),
         Request::Register(visit, ask) => ask.answer(desk.register(&visit).await),
+        Request::Enroll(enrolment, ask) => ask.answer(desk.enroll(&enrolment).await),
+        Request::Erase(plan, ask) => ask.answer(desk.erase(&plan).await),
+        Request::RotateWebhook(ask) => ask.answer(desk.rotate_webhook_secret().await),
     }
 }

@@ -1,14 +1,20 @@
 //! What each step of a company changes in the store, all in one commit. Pure.
 
-use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::activation::{Deed, FailReason};
+use super::secrets;
 use crate::ids::Secret;
-use crate::records::{Change, CompanyRecord, EventKind, EventRecord, InboxId, IntegrationStatus, MarketplaceUser};
+use crate::records::{Change, CompanyRecord, Erasure, EventKind, EventRecord, InboxId, IntegrationStatus, MarketplaceUser};
 use crate::session::machine::Snapshot;
 use crate::view::SessionState;
+
+/// Zone of a salon that told none, or is forgotten.
+const UNKNOWN_ZONE: &str = "Europe/Moscow";
 
 /// One line for the company's timeline. `data` must not hold secrets or numbers of people.
 pub(crate) fn event(record: &CompanyRecord, kind: EventKind, data: Value, at: DateTime<Utc>) -> Change {
@@ -27,6 +33,9 @@ pub(crate) fn of_deed(deed: &Deed, record: &CompanyRecord, now: DateTime<Utc>) -
     let mut changes = match deed {
         Deed::Begin(activation, _) => {
             next.integration_status = IntegrationStatus::Activating;
+            if let Some(secret) = &activation.webhook_secret {
+                secrets::begin(&mut next, secret);
+            }
             vec![Change::PutActivation(activation.clone())]
         }
         Deed::Attempt(activation) => return (record.clone(), vec![Change::PutActivation(activation.clone())]),
@@ -36,6 +45,8 @@ pub(crate) fn of_deed(deed: &Deed, record: &CompanyRecord, now: DateTime<Utc>) -
             // Without a call of ours YClients holds an older key of ours, or none: this one is nobody's.
             if activation.attempts > 0 {
                 next.api_key_hash = Some(key_hash(&activation.api_key));
+            } else if let Some(secret) = &activation.webhook_secret {
+                secrets::take_back(&mut next, secret);
             }
             let data = json!({ "attempts": activation.attempts });
             vec![Change::ClearActivation(record.company_id), event(record, EventKind::IntegrationActivated, data, now)]
@@ -43,6 +54,9 @@ pub(crate) fn of_deed(deed: &Deed, record: &CompanyRecord, now: DateTime<Utc>) -
         Deed::Fail(activation, why) => {
             next.integration_status = IntegrationStatus::ActivationFailed;
             next.api_key_hash = None;
+            if let Some(secret) = &activation.webhook_secret {
+                secrets::take_back(&mut next, secret);
+            }
             let data = json!({ "attempts": activation.attempts, "reason": reason(*why) });
             vec![Change::ClearActivation(record.company_id), event(record, EventKind::ActivationFailed, data, now)]
         }
@@ -59,8 +73,13 @@ fn reason(why: FailReason) -> Value {
     }
 }
 
-/// YClients removed the installation: session, credentials, key and salon data go at once; name and zone stay for the timeline.
-pub(crate) fn of_uninstall(record: &CompanyRecord, entry: InboxId, now: DateTime<Utc>) -> (CompanyRecord, Vec<Change>) {
+/// YClients removed the installation: session, credentials, keys and salon data go at once. The rest has a plan: [`of_erasure`].
+pub(crate) fn of_uninstall(
+    record: &CompanyRecord,
+    entry: InboxId,
+    now: DateTime<Utc>,
+    erase_after: Duration,
+) -> (CompanyRecord, Vec<Change>) {
     let next = CompanyRecord {
         integration_status: IntegrationStatus::Uninstalled,
         whatsapp_connected: false,
@@ -71,18 +90,37 @@ pub(crate) fn of_uninstall(record: &CompanyRecord, entry: InboxId, now: DateTime
         address: None,
         marketplace_user: MarketplaceUser::default(),
         api_key_hash: None,
+        client_key_hash: None,
         webhook_secret_hash: None,
+        webhook_previous_hash: None,
         raw_salon: Value::Null,
         updated_at: now,
         ..record.clone()
     };
     let changes = vec![
         Change::EraseSession(record.company_id),
+        Change::PlanErasure(Erasure {
+            company_id: record.company_id,
+            removed_at: now,
+            due_at: now + TimeDelta::from_std(erase_after).unwrap_or_default(),
+        }),
         Change::ClearActivation(record.company_id),
         Change::PutCompany(Box::new(next.clone())),
         event(record, EventKind::Uninstalled, Value::Null, now),
         Change::InboxDone(record.company_id, entry),
     ];
+    (next, changes)
+}
+
+/// The plan is due: webhooks, what the timeline's lines hold and, unless somebody registered the salon again, its name.
+pub(crate) fn of_erasure(record: &CompanyRecord, plan: &Erasure, now: DateTime<Utc>) -> (CompanyRecord, Vec<Change>) {
+    let mut next = record.clone();
+    let mut changes = vec![Change::EraseSalonData(record.company_id, plan.removed_at)];
+    if record.integration_status == IntegrationStatus::Uninstalled {
+        next = CompanyRecord { title: None, timezone: UNKNOWN_ZONE.to_owned(), whatsapp_connected_at: None, updated_at: now, ..next };
+        changes.push(Change::PutCompany(Box::new(next.clone())));
+    }
+    changes.push(event(record, EventKind::SalonErased, Value::Null, now));
     (next, changes)
 }
 

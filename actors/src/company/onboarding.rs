@@ -126,6 +126,11 @@ fn step_of(kind: EventKind) -> Option<FunnelStep> {
         | EventKind::SessionEnded
         | EventKind::Frozen
         | EventKind::Uninstalled
-        | EventKind::UnknownWebhook => None,
+        | EventKind::UnknownWebhook
+        | EventKind::WebhookContradicted
+        | EventKind::WebhookDead
+        | EventKind::WebhookSecretRotated
+        | EventKind::ClientKeyIssued
+        | EventKind::SalonErased => None,
     }
 }

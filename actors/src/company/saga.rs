@@ -12,7 +12,7 @@ use super::desk::Desk;
 use super::onboarding::window_ends;
 use crate::events::{ActivationResult, Fact, FunnelStep};
 use crate::ids::Secret;
-use crate::ports::{ActivateError, Installation, MarketplaceError};
+use crate::ports::{ActivateError, Callback, Installation, MarketplaceError};
 use crate::records::{ActivationRecord, IntegrationStatus};
 use crate::task::{OwnedTask, OwnedTimer};
 use crate::view::SessionState;
@@ -65,7 +65,8 @@ impl Desk {
         let online = self.snapshot.view.state == SessionState::Online;
         if wanted && open && online && !self.saga.machine.under_way() {
             let ask_first = std::mem::replace(&mut self.ask_first, AskFirst::No);
-            self.drive_saga(Input::Begin { key: new_key(), window_ends_at, ask_first }).await;
+            let webhook_secret = self.args.settings.webhook_base.is_some().then(new_secret);
+            self.drive_saga(Input::Begin { key: new_secret(), webhook_secret, window_ends_at, ask_first }).await;
         }
     }
 
@@ -114,7 +115,7 @@ impl Desk {
             match self.saga.machine.step(input, now, rand::random()) {
                 None => {}
                 Some(Effect::Store(deed)) => next = Some(Input::Stored(self.carry_out(&deed).await)),
-                Some(Effect::Call(key)) => self.call(key),
+                Some(Effect::Call { key, webhook_secret }) => self.call(key, webhook_secret),
                 Some(Effect::Ask) => self.ask_status(),
                 Some(Effect::Wait(wait)) => {
                     self.saga.abandon();
@@ -149,16 +150,24 @@ impl Desk {
         true
     }
 
-    fn call(&mut self, key: Secret) {
+    fn call(&mut self, api_key: Secret, webhook_secret: Option<Secret>) {
         self.saga.abandon();
         let (ticket, myself) = (self.saga.ticket, self.myself.clone());
         let (marketplace, salon) = (self.args.ports.marketplace.clone(), self.args.salon_id);
         let began = Instant::now();
-        let call = async move { marketplace.activate(salon, &key).await };
+        let webhook_urls = webhook_secret.and_then(|secret| self.webhook_url(&secret)).into_iter().collect();
+        let callback = Callback { api_key, webhook_urls };
+        let call = async move { marketplace.activate(salon, &callback).await };
         self.saga.task = Some(OwnedTask::spawn(call.in_current_span(), move |result| {
             let news = SagaNews::Called(result, began.elapsed());
             let _ = myself.send_message(CompanyMsg::Saga { ticket, news });
         }));
+    }
+
+    /// The address of the salon's data webhook.
+    pub(super) fn webhook_url(&self, secret: &Secret) -> Option<Secret> {
+        let base = self.args.settings.webhook_base.as_ref()?;
+        Some(Secret::new(format!("{base}/webhook/yclients/data/{}/{}", self.args.salon_id, secret.expose())))
     }
 
     fn ask_status(&mut self) {
@@ -173,7 +182,7 @@ impl Desk {
 }
 
 /// 32 random bytes in hex.
-fn new_key() -> Secret {
+pub(super) fn new_secret() -> Secret {
     let bytes: [u8; 32] = rand::random();
     Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }

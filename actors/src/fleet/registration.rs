@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{CallError, FleetHandle, RegisterError, Registered, Registration};
-use crate::company::Visit;
+use super::{CallError, Enrolled, FleetHandle, RegisterError, Registered, Registration};
+use crate::company::{Enrolment, Visit};
 use crate::ids::SalonId;
 use crate::ports::{Installation, MarketplaceError, SalonInfo, SignatureClaim, SignatureError, SignedOwner};
 use crate::records::{MarketplaceUser, NewCompany, StoredCompany};
@@ -102,15 +102,21 @@ impl FleetHandle {
         Ok(company)
     }
 
-    pub(super) async fn enrolled(&self, salon: SalonId, user: MarketplaceUser) -> Result<crate::records::CompanyRecord, CallError> {
-        let now = self.inner.ports.clock.now();
-        let new = NewCompany { salon_id: salon, title: None, timezone: None, marketplace_user: user, registered_at: now };
-        if let Some(stored) = self.inner.ports.records.company_by_salon(salon).await? {
-            return Ok(stored.company);
-        }
-        let record = self.inner.ports.records.create_company(new).await?;
-        self.ensure(StoredCompany { company: record.clone(), session: None, activation: None }).await?;
-        Ok(record)
+    pub(super) async fn enrolled(&self, salon: SalonId, enrolment: Enrolment) -> Result<Enrolled, CallError> {
+        let registered_at = enrolment.registered_at;
+        let company = match self.company_by_salon(salon).await? {
+            Some(company) => company,
+            None => self.first_enrolment(salon, registered_at).await?,
+        };
+        let api_key = company.enroll(enrolment).await?;
+        Ok(Enrolled { company_id: company.company_id(), salon_id: salon, api_key, registered_at })
+    }
+
+    async fn first_enrolment(&self, salon: SalonId, registered_at: DateTime<Utc>) -> Result<crate::CompanyHandle, CallError> {
+        let user = MarketplaceUser::default();
+        let new = NewCompany { salon_id: salon, title: None, timezone: None, marketplace_user: user, registered_at };
+        let company = self.inner.ports.records.create_company(new).await?;
+        self.ensure(StoredCompany { company, session: None, activation: None }).await
     }
 }
 

@@ -28,7 +28,16 @@ pub trait Marketplace: Send + Sync + 'static {
     async fn salon(&self, salon: SalonId) -> Result<Option<SalonInfo>, MarketplaceError>;
 
     /// Tells YClients that the integration is ready. One call, no retry inside, redirects not followed.
-    async fn activate(&self, salon: SalonId, api_key: &Secret) -> Result<(), ActivateError>;
+    async fn activate(&self, salon: SalonId, callback: &Callback) -> Result<(), ActivateError>;
+}
+
+/// What YClients is told with the activation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Callback {
+    /// The key it presents when it sends through us.
+    pub api_key: Secret,
+    /// Where it sends changes of the salon's data. Each holds a secret.
+    pub webhook_urls: Vec<Secret>,
 }
 
 /// The owner as signed by YClients.

@@ -5,13 +5,12 @@ use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use crate::ids::{CompanyId, SalonId};
-use crate::records::{
-    Change, CompanyRecord, EventRecord, InboxEntry, InboxId, IntegrationStatus, NewCompany, NewInboxEntry, StoredCompany,
-};
+use crate::ports::InboxRecords;
+use crate::records::{Change, CompanyRecord, EventRecord, IntegrationStatus, NewCompany, StoredCompany};
 
 /// The durable store. Every `Ok` of a write means: survives kill -9 and power loss.
 #[async_trait]
-pub trait Records: Send + Sync + 'static {
+pub trait Records: InboxRecords {
     /// Every company that is not dormant: linked or to be online (`Desired::Online`), or with an activation to resume, or with unprocessed inbox entries.
     async fn load_active(&self) -> Result<Vec<StoredCompany>, RecordsError>;
 
@@ -30,17 +29,23 @@ pub trait Records: Send + Sync + 'static {
     /// Latest events of a company, newest first.
     async fn events(&self, company: CompanyId, limit: usize) -> Result<Vec<EventRecord>, RecordsError>;
 
-    /// Stores a webhook before it is answered.
-    async fn append_inbox(&self, entry: NewInboxEntry) -> Result<InboxId, RecordsError>;
-
-    /// Webhooks of a company not acted on yet, oldest first, at most `limit`.
-    async fn pending_inbox(&self, company: CompanyId, limit: usize) -> Result<Vec<InboxEntry>, RecordsError>;
-
     /// Notes that signed data was used for a salon until `until`; tells if it was used for another one before.
     async fn claim_signature(&self, fingerprint: [u8; 32], salon: SalonId, until: DateTime<Utc>) -> Result<SignatureClaim, RecordsError>;
 
     /// Number of companies by integration status.
     async fn count_by_status(&self) -> Result<Vec<(IntegrationStatus, u64)>, RecordsError>;
+
+    /// Connections made and lost in the 24 h before `now`, over all companies, to the hour.
+    async fn last_day(&self, now: DateTime<Utc>) -> Result<DayTraffic, RecordsError>;
+}
+
+/// Answer to [`Records::last_day`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DayTraffic {
+    /// Sessions that came online after a pairing.
+    pub connected: u64,
+    /// Sessions that ended for good: logged out, replaced, banned, outdated, or removed at YClients.
+    pub disconnected: u64,
 }
 
 /// Answer to [`Records::claim_signature`].

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::ids::{SalonId, Secret};
-use crate::ports::{ActivateError, Installation, Marketplace, MarketplaceError, PartnerError, SalonInfo, SignatureError, SignedOwner};
+use crate::ids::SalonId;
+use crate::ports::{
+    ActivateError, Callback, Installation, Marketplace, MarketplaceError, PartnerError, SalonInfo, SignatureError, SignedOwner,
+};
 use crate::records::MarketplaceUser;
 
 /// What the tree asked.
@@ -20,7 +22,7 @@ pub enum Call {
     /// What is the salon?
     Salon(SalonId),
     /// The integration is ready.
-    Activate(SalonId, Secret),
+    Activate(SalonId, Callback),
     /// A call for an operator, by the method's name.
     Partner(&'static str, Option<SalonId>),
 }
@@ -166,8 +168,8 @@ impl Marketplace for FakeMarketplace {
         self.lock().salons.get(&salon).cloned().unwrap_or(Ok(None))
     }
 
-    async fn activate(&self, salon: SalonId, api_key: &Secret) -> Result<(), ActivateError> {
-        self.note(Call::Activate(salon, api_key.clone())).await;
+    async fn activate(&self, salon: SalonId, callback: &Callback) -> Result<(), ActivateError> {
+        self.note(Call::Activate(salon, callback.clone())).await;
         let scripted = self.lock().activate_answers.pop_front();
         match scripted {
             Some(ActivateAnswer::Panic) => panic!("scripted panic in the marketplace"),

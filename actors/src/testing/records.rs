@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_types, reason = "a fake is shared with the test that breaks it; the lock is never held across an await")]
 
+mod inbox;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,10 +11,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::ids::{CompanyId, SalonId};
-use crate::ports::{Records, RecordsError, SignatureClaim, Vault, VaultOp, VaultPair};
+use crate::ports::{DayTraffic, Records, RecordsError, SignatureClaim, Vault, VaultOp, VaultPair};
 use crate::records::{
-    ActivationRecord, Change, CompanyFlags, CompanyRecord, Desired, EventKind, EventRecord, InboxEntry, InboxId, IntegrationStatus,
-    NewCompany, NewInboxEntry, SessionRecord, StoredCompany,
+    ActivationRecord, Change, CompanyFlags, CompanyRecord, DeadReason, Desired, Erasure, EventKind, EventRecord, InboxEntry, InboxId,
+    IntegrationStatus, NewCompany, SessionRecord, StoredCompany,
 };
 
 type VaultKey = (CompanyId, u8, Vec<u8>);
@@ -25,6 +27,12 @@ struct Disk {
     activations: HashMap<CompanyId, ActivationRecord>,
     events: Vec<EventRecord>,
     inbox: BTreeMap<InboxId, InboxEntry>,
+    done: BTreeMap<InboxId, (InboxEntry, DateTime<Utc>)>,
+    dead: BTreeMap<InboxId, (InboxEntry, DeadReason)>,
+    unverified: BTreeMap<InboxId, InboxEntry>,
+    marks: HashMap<(CompanyId, String), DateTime<Utc>>,
+    erasures: BTreeMap<CompanyId, Erasure>,
+    traffic: DayTraffic,
     vault: BTreeMap<VaultKey, Vec<u8>>,
     claims: HashMap<[u8; 32], (SalonId, DateTime<Utc>)>,
     last_inbox: u64,
@@ -166,6 +174,12 @@ impl Disk {
     fn apply(&mut self, change: Change) {
         match change {
             Change::PutCompany(company) => {
+                let before = self.companies.get(&company.company_id).is_some_and(|before| before.whatsapp_connected);
+                match (before, company.whatsapp_connected) {
+                    (false, true) => self.traffic.connected += 1,
+                    (true, false) => self.traffic.disconnected += 1,
+                    (true, true) | (false, false) => {}
+                }
                 self.companies.insert(company.company_id, *company);
             }
             Change::PutSession(session) => {
@@ -182,14 +196,11 @@ impl Disk {
                 self.sessions.remove(&id);
                 self.vault.retain(|(whose, _, _), _| *whose != id);
             }
-            Change::InboxDone(_, entry) => {
-                self.inbox.remove(&entry);
-            }
-            Change::InboxFailed(_, entry) => {
-                if let Some(entry) = self.inbox.get_mut(&entry) {
-                    entry.attempts += 1;
-                }
-            }
+            Change::InboxDone(..)
+            | Change::InboxFailed(..)
+            | Change::InboxDead(..)
+            | Change::PlanErasure(_)
+            | Change::EraseSalonData(..) => self.apply_to_inbox(change),
         }
     }
 }
@@ -212,7 +223,9 @@ fn new_record(company_id: CompanyId, new: NewCompany) -> CompanyRecord {
         flags: CompanyFlags::default(),
         marketplace_user: new.marketplace_user,
         api_key_hash: None,
+        client_key_hash: None,
         webhook_secret_hash: None,
+        webhook_previous_hash: None,
         raw_salon: serde_json::Value::Null,
         created_at: new.registered_at,
         updated_at: new.registered_at,
@@ -250,21 +263,6 @@ impl Records for MemoryRecords {
         Ok(own.take(limit).cloned().collect())
     }
 
-    async fn append_inbox(&self, entry: NewInboxEntry) -> Result<InboxId, RecordsError> {
-        self.write(|disk| {
-            disk.last_inbox += 1;
-            let id = InboxId(disk.last_inbox);
-            disk.inbox.insert(id, InboxEntry { id, entry, attempts: 0 });
-            id
-        })
-    }
-
-    async fn pending_inbox(&self, company: CompanyId, limit: usize) -> Result<Vec<InboxEntry>, RecordsError> {
-        let store = self.read()?;
-        let own = store.disk.inbox.values().filter(|entry| entry.entry.company_id == Some(company));
-        Ok(own.take(limit).cloned().collect())
-    }
-
     async fn claim_signature(&self, fingerprint: [u8; 32], salon: SalonId, until: DateTime<Utc>) -> Result<SignatureClaim, RecordsError> {
         self.write(|disk| {
             // `until` is always the same span ahead of now, so an older claim's `until` minus this one's tells its age.
@@ -287,6 +285,10 @@ impl Records for MemoryRecords {
             *counts.entry(company.integration_status).or_default() += 1;
         }
         Ok(counts.into_iter().collect())
+    }
+
+    async fn last_day(&self, _now: DateTime<Utc>) -> Result<DayTraffic, RecordsError> {
+        Ok(self.read()?.disk.traffic)
     }
 }
 

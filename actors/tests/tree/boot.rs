@@ -123,6 +123,7 @@ async fn an_activation_that_may_have_happened_is_asked_about_and_not_repeated() 
     let activation = ActivationRecord {
         company_id: id,
         api_key: frontdesk_actors::ids::Secret::new("11".repeat(32)),
+        webhook_secret: None,
         attempts: 1,
         started_at: record.registered_at,
         window_ends_at: record.registered_at + chrono::TimeDelta::minutes(60),
@@ -176,8 +177,8 @@ async fn who_does_not_exist_is_an_answer() {
     let fleet = world.start().await;
     assert!(fleet.company(CompanyId::try_from(7).unwrap()).await.unwrap().is_none());
     assert!(fleet.company_by_salon(salon(7)).await.unwrap().is_none());
-    let enrolled = fleet.enroll(salon(7), MarketplaceUser::default()).await.unwrap();
-    let again = fleet.enroll(salon(7), MarketplaceUser::default()).await.unwrap();
+    let enrolled = fleet.enroll(salon(7), None, None).await.unwrap();
+    let again = fleet.enroll(salon(7), None, None).await.unwrap();
     assert_eq!(enrolled.company_id, again.company_id);
     fleet.drain(GRACE).await;
 }

@@ -25,6 +25,7 @@ async fn an_uninstall_removes_session_credentials_and_key_at_once_and_a_reinstal
     let fleet = world.start().await;
     let company = active_salon(&world, &fleet, 10).await;
     for _ in 0..2 {
+        world.marketplace.set_installation(salon(10), Installation::NotInstalled);
         fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, body()).await.unwrap();
         let view = until(&company, |view| view.integration == IntegrationStatus::Uninstalled).await;
         assert_eq!((view.session.state, view.session.reason), (SessionState::Idle, Some(StateReason::Uninstalled)));
@@ -54,6 +55,7 @@ async fn a_repeated_uninstall_changes_nothing() {
     let world = World::new();
     let fleet = world.start().await;
     let company = active_salon(&world, &fleet, 10).await;
+    world.marketplace.set_installation(salon(10), Installation::NotInstalled);
     for _ in 0..3 {
         fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, body()).await.unwrap();
     }
@@ -74,6 +76,7 @@ async fn an_uninstall_waits_for_a_stubborn_link_only_a_moment() {
     link.end(frontdesk_actors::ports::LinkEnd::RestartRequired);
     until(&company, |view| view.connected() && view.session.generation > link.generation()).await;
     let began = tokio::time::Instant::now();
+    world.marketplace.set_installation(salon(10), Installation::NotInstalled);
     fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, body()).await.unwrap();
     until(&company, |view| view.integration == IntegrationStatus::Uninstalled).await;
     assert!(began.elapsed() <= Duration::from_secs(11));
@@ -90,6 +93,7 @@ async fn a_reinstall_while_the_uninstall_still_closes_the_link_is_not_taken_back
     world.connector.script(company.company_id(), LinkScript::online(account(10)).stubborn());
     link.end(frontdesk_actors::ports::LinkEnd::RestartRequired);
     until(&company, |view| view.connected() && view.session.generation > link.generation()).await;
+    world.marketplace.set_installation(salon(10), Installation::NotInstalled);
     fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, body()).await.unwrap();
     world.marketplace.set_installation(salon(10), Installation::Pending);
     let registration = || Registration { salon_id: salon(10), user_data: None, user_data_sign: None };
@@ -110,6 +114,7 @@ async fn a_frozen_salon_keeps_its_credentials_and_comes_back_without_a_scan() {
     let world = World::new();
     let fleet = world.start().await;
     let company = active_salon(&world, &fleet, 10).await;
+    world.marketplace.set_installation(salon(10), Installation::Frozen);
     fleet.accept_webhook(salon(10), LifecycleEvent::Freeze, body()).await.unwrap();
     let view = until(&company, |view| view.integration == IntegrationStatus::Frozen).await;
     assert_eq!((view.session.state, view.session.reason), (SessionState::Idle, Some(StateReason::Frozen)));
@@ -158,11 +163,11 @@ async fn webhooks_accepted_before_a_crash_are_acted_on_after_it_in_order() {
         let entry = frontdesk_actors::records::NewInboxEntry {
             company_id: Some(id),
             salon_id: salon(10),
-            event,
+            event: frontdesk_actors::records::InboxEvent::Lifecycle(event),
             received_at: frontdesk_actors::ports::Clock::now(&*down.clock),
             body: body(),
         };
-        frontdesk_actors::ports::Records::append_inbox(&*down.records, entry).await.unwrap();
+        frontdesk_actors::ports::InboxRecords::append_inbox(&*down.records, entry).await.unwrap();
     }
     let fleet = down.start().await;
     wait_until("both are done", || down.records.waiting_inbox().is_empty()).await;
@@ -176,6 +181,7 @@ async fn a_failing_store_delays_an_uninstall_and_loses_nothing() {
     let world = World::new();
     let fleet = world.start().await;
     let company = active_salon(&world, &fleet, 10).await;
+    world.marketplace.set_installation(salon(10), Installation::NotInstalled);
     fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, body()).await.unwrap();
     world.records.fail_next_commits(4);
     until(&company, |view| view.integration == IntegrationStatus::Uninstalled).await;
@@ -220,6 +226,7 @@ async fn a_webhook_that_comes_during_the_drain_is_kept_and_acted_on_after_the_re
     let fleet = world.start().await;
     let company = active_salon(&world, &fleet, 10).await;
     fleet.drain(GRACE).await;
+    world.marketplace.set_installation(salon(10), Installation::NotInstalled);
     let taken = fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, body()).await;
     assert_eq!(taken, Ok(()));
     let fleet = world.start().await;
@@ -244,6 +251,7 @@ async fn a_connected_salon_opens_only_for_the_owner_who_connected_it() {
     assert_eq!(register().await, Err(RegisterError::OtherOwner));
 
     // After an uninstall the salon belongs to whoever connects it next.
+    world.marketplace.set_installation(salon(10), Installation::NotInstalled);
     fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, body()).await.unwrap();
     until(&company, |view| view.integration == IntegrationStatus::Uninstalled).await;
     world.marketplace.set_installation(salon(10), Installation::Pending);

@@ -8,8 +8,7 @@ use frontdesk_actors::ids::OwnIdentity;
 use frontdesk_actors::ports::{Records, RecordsError, SignatureClaim, Vault, VaultOp};
 use frontdesk_actors::records::{Change, CompanyFlags, Desired, EventKind, InboxId, IntegrationStatus, LifecycleEvent, StoredCompany};
 
-use super::{activation, company_id, created, event, moment, new_company, open, phone, salon_id, session, webhook};
-use crate::store::Store;
+use super::{activation, arrived, company_id, created, event, moment, new_company, phone, salon_id, session, webhook, with_store};
 
 async fn commit(records: &dyn Records, changes: Vec<Change>) {
     records.commit(changes).await.unwrap();
@@ -27,12 +26,6 @@ async fn active(records: &dyn Records) -> Vec<u64> {
 async fn counts(records: &dyn Records) -> BTreeMap<String, u64> {
     let counts = records.count_by_status().await.unwrap();
     counts.into_iter().filter(|(_, n)| *n > 0).map(|(status, n)| (format!("{status:?}"), n)).collect()
-}
-
-fn with_store() -> (tempfile::TempDir, Store) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path());
-    (folder, store)
 }
 
 async fn companies_are_numbered_in_order_and_a_salon_has_one_of_them(store: &(impl Records + Vault)) {
@@ -92,8 +85,8 @@ async fn events_come_newest_first_and_no_more_than_asked(store: &(impl Records +
 
 async fn webhooks_wait_in_order_until_they_are_acted_on(store: &(impl Records + Vault)) {
     let company = created(store, 500).await.company_id;
-    let freeze = store.append_inbox(webhook(Some(company), 500, LifecycleEvent::Freeze)).await.unwrap();
-    let removal = store.append_inbox(webhook(Some(company), 500, LifecycleEvent::Uninstall)).await.unwrap();
+    let freeze = arrived(store, webhook(Some(company), 500, LifecycleEvent::Freeze)).await;
+    let removal = arrived(store, webhook(Some(company), 500, LifecycleEvent::Uninstall)).await;
     let stranger = webhook(None, 77, LifecycleEvent::Unknown("x".to_owned()));
     store.append_inbox(stranger).await.unwrap();
     assert_eq!(active(store).await, [1]);
@@ -211,25 +204,6 @@ async fn erasing_a_session_takes_its_whole_vault_along(store: &(impl Records + V
     }
     assert_eq!(stored(store, 1).await.session, Some(session(company, Desired::Stopped)));
     assert_eq!(active(store).await, Vec::<u64>::new());
-}
-
-macro_rules! on_each_implementation {
-    ($($behaviour:ident,)*) => {
-        mod on_disk {
-            $(#[tokio::test]
-            async fn $behaviour() {
-                let (_folder, store) = super::with_store();
-                super::$behaviour(&store).await;
-            })*
-        }
-
-        mod in_memory {
-            $(#[tokio::test]
-            async fn $behaviour() {
-                super::$behaviour(&frontdesk_actors::testing::MemoryRecords::new()).await;
-            })*
-        }
-    };
 }
 
 on_each_implementation! {

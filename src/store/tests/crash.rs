@@ -4,10 +4,10 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use frontdesk_actors::ports::{Records, Vault, VaultOp};
+use frontdesk_actors::ports::{InboxRecords, Records, Vault, VaultOp};
 use frontdesk_actors::records::LifecycleEvent;
 
-use super::{company_id, created, open, options, webhook};
+use super::{arrived, company_id, created, open, options, webhook};
 use crate::store::{OpenError, Store};
 
 /// Names the folder of a child process; without it the child's test does nothing.
@@ -37,7 +37,7 @@ async fn the_child_process_writes_until_it_is_killed() {
     };
     let company = created(&store, 1).await.company_id;
     for number in 1..=u64::MAX {
-        let id = store.append_inbox(webhook(Some(company), 1, LifecycleEvent::Freeze)).await.unwrap();
+        let id = arrived(&store, webhook(Some(company), 1, LifecycleEvent::Freeze)).await;
         let put = VaultOp::Put { table: 1, key: b"last".to_vec(), value: number.to_be_bytes().to_vec() };
         store.write(company, vec![put]).await.unwrap();
         println!("\nacknowledged {} {number}", id.0);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use frontdesk_actors::ports::{Records, Vault, VaultOp};
+use frontdesk_actors::ports::{InboxRecords, Records, Vault, VaultOp};
 use frontdesk_actors::records::{Change, Desired, EventKind, InboxId, LifecycleEvent};
 use proptest::prelude::*;
 
@@ -172,7 +172,7 @@ impl Run {
         match op {
             Op::Webhook(_) => {
                 let entry = webhook(Some(company), expected.salon, LifecycleEvent::Freeze);
-                let given = store.append_inbox(entry).await.unwrap().0;
+                let given = store.append_inbox(entry).await.unwrap().stored().unwrap().0;
                 assert!(given > self.model.inbox_ids, "never given twice");
                 self.model.inbox_ids = given;
                 expected.inbox.insert(given, 0);

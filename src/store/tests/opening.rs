@@ -147,7 +147,7 @@ async fn an_older_state_than_the_last_acknowledged_one_is_damage() {
     let seal = Seal::new(&SealKey::new([3; 32]));
     let request = Request { data: folder.path(), cache_bytes: 1 << 20, seal: &seal, sync: true };
     let opened = open_with(&request, MIGRATIONS).unwrap();
-    let older = Counters { commits: 0, ..opened.counters };
+    let older = Counters { commits: 0, ..opened.counters.clone() };
     opened.disk.commit(Group::default().into_batch(&older).unwrap(), 1).unwrap();
     drop(opened);
     let refused = Store::open(options(folder.path()));

@@ -7,16 +7,18 @@ use std::fmt::Debug;
 use chrono::{DateTime, TimeZone, Utc};
 use frontdesk_actors::ids::{OwnIdentity, SalonId};
 use frontdesk_actors::records::{
-    ActivationRecord, CompanyFlags, CompanyRecord, Desired, EventKind, EventRecord, InboxEntry, InboxId, IntegrationStatus, LifecycleEvent,
-    MarketplaceUser, NewInboxEntry, SessionRecord,
+    ActivationRecord, CompanyFlags, CompanyRecord, DataEvent, DataResource, DataStatus, DeadReason, Desired, Erasure, EventKind,
+    EventRecord, InboxEntry, InboxEvent, InboxId, IntegrationStatus, LifecycleEvent, MarketplaceUser, NewInboxEntry, Sameness,
+    SessionRecord, WebhookDoor,
 };
 use frontdesk_actors::view::{SessionState, StateReason};
 use serde_json::json;
 
 use super::{activation, company_id, moment, phone, salon_id};
-use crate::store::counters::Counters;
+use crate::store::counters::{Counters, Hour};
 use crate::store::fault::Fault;
-use crate::store::records::{Claim, InboxDone, Stored, decode, encode};
+use crate::store::inbox::{DeadLetter, InboxDone, Letter};
+use crate::store::records::{Claim, Mark, Stored, decode, encode};
 
 fn later() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 3, 5, 0, 0, 0).unwrap()
@@ -54,7 +56,9 @@ fn full_company() -> CompanyRecord {
         flags: CompanyFlags { ai_enabled: true, sync_enabled: false, whatsapp_enabled: true },
         marketplace_user: MarketplaceUser { id: Some(33), name: Some("Анна".to_owned()), phone: Some(phone()), email: None },
         api_key_hash: Some("ab".repeat(32)),
+        client_key_hash: None,
         webhook_secret_hash: None,
+        webhook_previous_hash: None,
         raw_salon: json!({ "id": 962_302, "country": null, "schedule": ["10:00"] }),
         created_at: moment(),
         updated_at: later(),
@@ -95,24 +99,61 @@ fn version_1_of_the_timeline_and_the_inbox_load() {
         at: moment(),
     };
     loads(fixture!("v1/event"), &event);
-    let entry = NewInboxEntry {
-        company_id: Some(company_id(12)),
-        salon_id: salon(),
-        event: LifecycleEvent::Unknown("renamed".to_owned()),
-        received_at: moment(),
-        body: json!({ "salon_id": 962_302 }),
-    };
-    loads(fixture!("v1/inbox"), &InboxEntry { id: InboxId(5), entry, attempts: 3 });
-    let done = InboxDone { salon_id: salon(), event: LifecycleEvent::Uninstall, received_at: moment(), done_at: later(), attempts: 1 };
+    let event = InboxEvent::Lifecycle(LifecycleEvent::Unknown("renamed".to_owned()));
+    loads(fixture!("v1/inbox"), &InboxEntry { id: InboxId(5), entry: entry(event), attempts: 3 });
+    let event = InboxEvent::Lifecycle(LifecycleEvent::Uninstall);
+    let done = InboxDone { salon_id: salon(), event, received_at: moment(), done_at: later(), attempts: 1 };
     loads(fixture!("v1/inbox_done"), &done);
+}
+
+fn entry(event: InboxEvent) -> NewInboxEntry {
+    let body = json!({ "salon_id": 962_302 });
+    NewInboxEntry { company_id: Some(company_id(12)), salon_id: salon(), event, received_at: moment(), body }
+}
+
+fn data_event() -> InboxEvent {
+    InboxEvent::Data(DataEvent {
+        resource: DataResource::Record,
+        resource_id: Some(700_001),
+        status: DataStatus::Other("archive".to_owned()),
+        sameness: Sameness { key: "ab".repeat(32), seconds: 300 },
+        secret_mark: "0123456789abcdef".to_owned(),
+    })
+}
+
+#[test]
+fn version_2_of_the_inbox_loads() {
+    loads(fixture!("v2/inbox"), &InboxEntry { id: InboxId(5), entry: entry(data_event()), attempts: 3 });
+    let done = InboxDone {
+        salon_id: salon(),
+        event: InboxEvent::Legacy("booking_created".to_owned()),
+        received_at: moment(),
+        done_at: later(),
+        attempts: 1,
+    };
+    loads(fixture!("v2/inbox_done"), &done);
+}
+
+#[test]
+fn version_1_of_what_the_inbox_is_made_of_loads() {
+    let letter = Letter::Entry(InboxEntry { id: InboxId(5), entry: entry(data_event()), attempts: 3 });
+    loads(fixture!("v1/dead_letter"), &DeadLetter { letter, reason: DeadReason::Crashed, died_at: later() });
+    let letter = Letter::Text(Some("{}".to_owned()));
+    loads(fixture!("v1/dead_text"), &DeadLetter { letter, reason: DeadReason::Unreadable, died_at: later() });
+    loads(fixture!("v1/mark"), &Mark { until: later() });
+    loads(fixture!("v1/erasure"), &Erasure { company_id: company_id(12), removed_at: moment(), due_at: later() });
+    let door = WebhookDoor { company_id: company_id(12), newest: Some("ab".repeat(32)), previous: None };
+    loads(fixture!("v1/webhook_door"), &door);
 }
 
 #[test]
 fn version_1_of_claims_and_counters_load() {
     loads(fixture!("v1/claim"), &Claim { salon_id: salon(), until: later() });
     let by_status = [1, 2, 3, 4, 5, 6, 7];
-    let counters = Counters { commits: 9, last_company: 8, last_inbox: 7, last_event: 6, by_status };
+    let counters = Counters { commits: 9, last_company: 8, last_inbox: 7, last_event: 6, by_status, traffic: Vec::new() };
     loads(fixture!("v1/counters"), &counters);
+    let traffic = vec![Hour { hour: 492_000, connected: 3, disconnected: 1 }];
+    loads(fixture!("v1/counters_traffic"), &Counters { traffic, ..counters });
 }
 
 #[test]

@@ -19,11 +19,18 @@ fn company() -> CompanyId {
 }
 
 fn record(attempts: u32) -> ActivationRecord {
-    ActivationRecord { company_id: company(), api_key: Secret::new("key"), attempts, started_at: now(), window_ends_at: window_end() }
+    ActivationRecord {
+        company_id: company(),
+        api_key: Secret::new("key"),
+        webhook_secret: Some(Secret::new("secret")),
+        attempts,
+        started_at: now(),
+        window_ends_at: window_end(),
+    }
 }
 
 fn begin(ask_first: AskFirst) -> Input {
-    Input::Begin { key: Secret::new("key"), window_ends_at: window_end(), ask_first }
+    Input::Begin { key: Secret::new("key"), webhook_secret: Some(Secret::new("secret")), window_ends_at: window_end(), ask_first }
 }
 
 /// The saga in the test's hand; commits succeed unless the test answers them.
@@ -55,7 +62,7 @@ impl Rig {
     fn calling() -> Self {
         let mut rig = Self::new();
         rig.give(begin(AskFirst::No));
-        assert!(matches!(rig.effect, Some(Effect::Call(_))));
+        assert!(matches!(rig.effect, Some(Effect::Call { .. })));
         rig
     }
 
@@ -87,7 +94,7 @@ fn the_key_is_stored_then_the_attempt_and_only_then_comes_the_call() {
     rig.step(begin(AskFirst::No)).stores(&Deed::Begin(record(0), AskFirst::No));
     rig.step(Input::Stored(true)).stores(&Deed::Attempt(record(1)));
     rig.step(Input::Stored(true));
-    assert_eq!(rig.effect, Some(Effect::Call(Secret::new("key"))));
+    assert_eq!(rig.effect, Some(Effect::Call { key: Secret::new("key"), webhook_secret: Some(Secret::new("secret")) }));
     rig.step(Input::Called(Ok(()))).stores(&Deed::Succeed(record(1)));
     rig.step(Input::Stored(true));
     assert!(!rig.saga.under_way());
@@ -165,7 +172,7 @@ fn a_fresh_registration_lets_the_retries_go_on() {
     rig.step(Input::Extend(window_end() + TimeDelta::minutes(30)));
     rig.now = window_end() + TimeDelta::seconds(1);
     rig.give(Input::Due);
-    assert!(matches!(rig.effect, Some(Effect::Call(_))));
+    assert!(matches!(rig.effect, Some(Effect::Call { .. })));
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Play {
                 None => return Ok(()),
                 Some(Effect::Wait(_)) => Input::Due,
                 Some(Effect::Store(deed)) => Input::Stored(self.store(&deed).await?),
-                Some(Effect::Call(_)) => Input::Called(self.call()?),
+                Some(Effect::Call { .. }) => Input::Called(self.call()?),
                 Some(Effect::Ask) => Input::Answered(self.ask()?),
             };
         }

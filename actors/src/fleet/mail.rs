@@ -1,0 +1,77 @@
+//! Webhooks in: stored durably in the caller's own task, straight from and to the store, so that they are taken even while the fleet is busy or
+//! draining; then the company is told. And what people ask about them.
+
+use serde_json::Value;
+
+use super::{CallError, FleetHandle};
+use crate::company::CompanyHandle;
+use crate::ids::{CompanyId, SalonId};
+use crate::records::{Appended, DataEvent, InboxEvent, InboxId, InboxPage, InboxQuery, LifecycleEvent, NewInboxEntry, WebhookDoor};
+
+impl FleetHandle {
+    /// Stores a lifecycle webhook durably, then tells the company. The caller has checked the partner token.
+    /// `body` must be without secrets. An unknown salon is stored too.
+    pub async fn accept_webhook(&self, salon: SalonId, event: LifecycleEvent, body: Value) -> Result<(), CallError> {
+        let company = self.webhook_door(salon).await?.map(|door| door.company_id);
+        self.take(company, salon, InboxEvent::Lifecycle(event), body).await?;
+        Ok(())
+    }
+
+    /// Stores a data webhook durably, then tells the company. The caller has checked the secret against the salon's door.
+    pub async fn accept_data(&self, company: CompanyId, salon: SalonId, event: DataEvent, body: Value) -> Result<Appended, CallError> {
+        self.take(Some(company), salon, InboxEvent::Data(event), body).await
+    }
+
+    /// Stores what came to a company's old address. Without its key (`verified` is false) it is only kept for questions.
+    pub async fn accept_legacy(&self, company: &CompanyHandle, name: &str, body: Value, verified: bool) -> Result<(), CallError> {
+        let (id, salon) = (company.company_id(), company.salon_id());
+        let event = InboxEvent::Legacy(crate::records::short_name(name));
+        if verified {
+            self.take(Some(id), salon, event, body).await?;
+        } else {
+            let entry = self.entry(Some(id), salon, event, body);
+            self.inner.ports.records.keep_unverified(id, entry).await?;
+        }
+        Ok(())
+    }
+
+    /// What a salon's data webhook is checked against. `None`: the salon is not known here.
+    pub async fn webhook_door(&self, salon: SalonId) -> Result<Option<WebhookDoor>, CallError> {
+        Ok(self.inner.ports.records.webhook_door(salon).await?)
+    }
+
+    /// Webhooks for people, in pages.
+    pub async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, CallError> {
+        Ok(self.inner.ports.records.list_inbox(query).await?)
+    }
+
+    /// Puts a dead letter back to be acted on; durable when it returns. `false`: there is no such dead letter, or nothing is left of it.
+    pub async fn replay(&self, company: CompanyId, id: InboxId) -> Result<bool, CallError> {
+        let replayed = self.inner.ports.records.replay_inbox(company, id).await?;
+        if replayed {
+            self.announce(company).await;
+        }
+        Ok(replayed)
+    }
+
+    async fn take(&self, company: Option<CompanyId>, salon: SalonId, event: InboxEvent, body: Value) -> Result<Appended, CallError> {
+        let entry = self.entry(company, salon, event, body);
+        let appended = self.inner.ports.records.append_inbox(entry).await?;
+        if let (Some(company), Appended::Stored(_)) = (company, appended) {
+            self.announce(company).await;
+        }
+        Ok(appended)
+    }
+
+    fn entry(&self, company_id: Option<CompanyId>, salon_id: SalonId, event: InboxEvent, body: Value) -> NewInboxEntry {
+        NewInboxEntry { company_id, salon_id, event, received_at: self.inner.ports.clock.now(), body }
+    }
+
+    /// Tells a company that webhooks wait. When that fails they wait for the next one, the next sweep or the next start.
+    pub(super) async fn announce(&self, company: CompanyId) {
+        match self.company(company).await {
+            Ok(company) => company.iter().for_each(CompanyHandle::inbox_arrived),
+            Err(error) => tracing::warn!(company.id = %company, error = %error, "a webhook waits for the next sweep or start"),
+        }
+    }
+}

@@ -117,6 +117,7 @@ async fn bad_webhooks_have_the_envelope() {
 async fn an_uninstall_reaches_its_company_and_no_other() {
     let desk = Desk::open().await;
     let (gone, stays) = (desk.online(77).await, desk.online(78).await);
+    desk.world.marketplace.set_installation(gone.salon_id(), frontdesk_actors::ports::Installation::NotInstalled);
     assert_eq!(desk.post_json(PATHS[0], &event(77, "uninstall")).await.status, 200);
     let uninstalled = frontdesk_actors::records::IntegrationStatus::Uninstalled;
     frontdesk_actors::testing::until(&gone, |view| view.integration == uninstalled).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use frontdesk::store::{SealKey, Store, StoreOptions};
 use frontdesk_actors::ids::{CompanyId, SalonId};
-use frontdesk_actors::ports::Records;
+use frontdesk_actors::ports::{InboxRecords as _, Records};
 use frontdesk_actors::records::EventKind;
 use rand::RngExt as _;
 use tokio::time::{sleep, timeout};

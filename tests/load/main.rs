@@ -27,7 +27,7 @@ mod stage;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Parser as _;
 
 use crate::options::{Figure, Options, Role};
@@ -49,17 +49,25 @@ async fn measure(options: &Options) -> Result<()> {
     // Ten thousand links end in this process, and as many connections of strangers begin in it.
     rlimit::increase_nofile_limit(u64::MAX).context("raising the limit of open files")?;
     let mut report = Report::new(options.quick);
+    let file = options.json.clone().unwrap_or_else(|| build_folder().join("bench/results.json"));
+    let mut failed = Vec::new();
     for figure in options.figures() {
         eprintln!("· {}", figure.words());
         let limit = plan.limit(figure);
         let rows = tokio::time::timeout(limit, of(figure, &plan, options)).await;
-        let rows = rows.with_context(|| format!("{} took over {limit:?}", figure.words()))??;
-        report.add(rows);
+        match rows.with_context(|| format!("took over {limit:?}")).and_then(|rows| rows) {
+            Ok(rows) => report.add(rows),
+            Err(error) => {
+                eprintln!("  failed: {error:?}");
+                failed.push(figure.words());
+            }
+        }
+        // After each one: what took half an hour is not lost with what comes after it.
+        report.write(&file)?;
     }
     println!("{}", report.table());
-    let file = options.json.clone().unwrap_or_else(|| build_folder().join("bench/results.json"));
-    report.write(&file)?;
     println!("Written to {} and, as this table, to {}", file.display(), Report::table_beside(&file).display());
+    ensure!(failed.is_empty(), "not measured: {}", failed.join("; "));
     Ok(())
 }
 

@@ -38,7 +38,7 @@ pub async fn measure(plan: &Plan) -> Result<Vec<Row>> {
     let restored = salons::kill_and_restore(&mut stage, plan.held, PATIENCE).await? / 1000.0;
     let (busy, held) = cores(stage.pid(), hold(&stage, plan)).await?;
     let (peak, open) = (peak_memory(stage.pid())? as f64, descriptors(stage.pid())? as f64);
-    stage.stop().await;
+    stage.kill().await; // an orderly stop of so many may take longer than the stage waits
     let one = |value: f64| Sample::of([value]);
     let minutes = plan.holding.as_secs_f64() / 60.0;
     let what = |figure: &str| format!("{} sessions held for {} min: {figure}", plan.held, minutes.round());

@@ -11,6 +11,9 @@ mod secrets;
 #[cfg(feature = "sandbox")]
 mod services;
 mod signals;
+#[cfg(test)]
+mod tests;
+mod upkeep;
 mod wiring;
 
 use std::net::SocketAddr;
@@ -28,24 +31,20 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::Admission;
 use crate::auth::Tokens;
 use crate::config::Config;
 use crate::http::{self, OpsState, Phase, Readiness};
 use crate::realtime;
 use crate::store::{OpenError, SealKeyError, Store};
+use crate::telemetry::{LogLevels, Traces};
 use crate::whatsapp::{WhatsappConnector, WhatsappSettings};
 use crate::yclients::Yclients;
 use listen::ListenLimits;
+use observers::ProcessLogLevel;
+use upkeep::Upkeep;
 
 #[cfg(feature = "sandbox")]
 pub(crate) use services::run_sandbox;
-
-/// Histograms and per-address buckets are tidied this often.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
-
-/// How often the buckets of addresses that went quiet are forgotten (spec §3).
-const SWEEP_EVERY: Duration = Duration::from_secs(300);
 
 /// Connections of one address at once: a large office behind one router still fits.
 const CONNECTIONS_PER_ADDRESS: usize = 256;
@@ -111,10 +110,21 @@ pub fn install_crypto_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
+/// What the process has once, installed before anything else.
+#[derive(Clone)]
+pub struct Instruments {
+    /// All metrics.
+    pub recorder: PrometheusHandle,
+    /// How much is logged.
+    pub levels: LogLevels,
+    /// What is sent to a collector.
+    pub traces: Traces,
+}
+
 /// Runs the server until a signal, then drains. A second signal cuts it short.
-pub async fn serve(config: Config, recorder: PrometheusHandle) -> Result<(), StartError> {
+pub async fn serve(config: Config, instruments: Instruments) -> Result<(), StartError> {
     let grace = config.shutdown_grace;
-    let mut app = App::start(config, recorder).await?;
+    let mut app = App::start(config, instruments).await?;
     let reason = app.run_until_signal().await;
     signals::forced_by_second_signal(app.stop(grace)).await;
     reason
@@ -130,6 +140,7 @@ pub struct App {
     stopping: CancellationToken,
     listeners: Vec<JoinHandle<std::io::Result<()>>>,
     upkeep: JoinHandle<()>,
+    traces: Traces,
     /// Where browsers and YClients reach it.
     pub address: SocketAddr,
     /// Where Prometheus reaches it.
@@ -138,14 +149,14 @@ pub struct App {
 
 impl App {
     /// Starts all parts in order. On `Err` nothing is left running once the runtime ends.
-    pub async fn start(config: Config, recorder: PrometheusHandle) -> Result<Self, StartError> {
+    pub async fn start(config: Config, instruments: Instruments) -> Result<Self, StartError> {
         let stopping = CancellationToken::new();
         let readiness = Readiness::starting();
         let listener = bind(config.listen, "--port or PORT").await?;
         let ops_listener = bind(config.ops_listen, "--ops-listen or FRONTDESK_SERVER_OPS_LISTEN").await?;
         let (address, ops_address) = (local(&listener)?, local(&ops_listener)?);
-        let ops = http::ops_router(ops_state(&recorder, &readiness));
-        let ops_task = spawn_listener(ops_listener, ops, ListenLimits::new(OPS_CONNECTIONS, None), stopping.clone());
+        let ops = http::ops_router(ops_state(&instruments, &readiness));
+        let ops_task = spawn_listener(ops_listener, ops, ListenLimits::new("ops", OPS_CONNECTIONS, None), stopping.clone());
 
         let store = wiring::open_store(&config, &readiness).await?;
         let tokens = Tokens::new(&secrets::page_token_secret(&config).map_err(StartError::Secret)?);
@@ -158,11 +169,14 @@ impl App {
         let (layer, sockets) = realtime::layer(wiring::realtime_state(&config, &http_state));
         let engine = wiring::engine(layer, &http_state);
         let main_task = spawn_listener(listener, http::router(http_state, engine), public_limits(&config), stopping.clone());
-        let upkeep = tokio::spawn(keep_up(recorder, admission, stopping.clone()));
+        let traces = instruments.traces.clone();
+        let (data_dir, readiness_seen) = (config.data_dir.clone(), readiness.clone());
+        let upkeep = Upkeep { instruments, admission, fleet: fleet.clone(), store: store.clone(), readiness: readiness_seen, data_dir };
+        let upkeep = tokio::spawn(upkeep.run(stopping.clone()));
         readiness.enter(Phase::Ready);
         tracing::info!(%address, ops.address = %ops_address, base_url = %config.base_url, "ready");
         let listeners = vec![ops_task, main_task];
-        Ok(Self { fleet, connector, store, readiness, sockets, stopping, listeners, upkeep, address, ops_address })
+        Ok(Self { fleet, connector, store, readiness, sockets, stopping, listeners, upkeep, traces, address, ops_address })
     }
 
     /// Ends with `Ok` after SIGTERM or SIGINT, with an error when a part ended by itself.
@@ -196,6 +210,8 @@ impl App {
         let _ = self.upkeep.await;
         self.store.close().await;
         tracing::info!(sessions.stopped = report.stopped, sessions.orphaned = report.orphaned, "stopped");
+        let traces = self.traces;
+        let _ = tokio::task::spawn_blocking(move || traces.finish()).await;
     }
 }
 
@@ -222,15 +238,18 @@ fn ports(config: &Config, store: &Store, connector: Arc<WhatsappConnector>) -> R
     })
 }
 
-fn ops_state(recorder: &PrometheusHandle, readiness: &Readiness) -> OpsState {
-    let recorder = recorder.clone();
+fn ops_state(instruments: &Instruments, readiness: &Readiness) -> OpsState {
+    let recorder = instruments.recorder.clone();
     let process = metrics_process::Collector::default();
     process.describe();
+    let runtime = tokio::runtime::Handle::current().metrics();
     let metrics = move || {
         process.collect();
+        crate::metrics::read_runtime(&runtime);
         recorder.render()
     };
-    OpsState { metrics: Arc::new(metrics), readiness: readiness.clone() }
+    let levels = Arc::new(ProcessLogLevel(instruments.levels.clone()));
+    OpsState { metrics: Arc::new(metrics), readiness: readiness.clone(), levels }
 }
 
 async fn bind(address: SocketAddr, setting: &'static str) -> Result<TcpListener, StartError> {
@@ -253,17 +272,5 @@ fn spawn_listener(
 /// Who comes through a proxy shares its address; limits per address are the proxy's business then. The sandbox has none, so that load can be tried.
 fn public_limits(config: &Config) -> ListenLimits {
     let counted = config.rate_limits && config.trusted_proxies.is_empty();
-    ListenLimits::new(listen::places_for(config.max_sockets), counted.then_some(CONNECTIONS_PER_ADDRESS))
-}
-
-async fn keep_up(recorder: PrometheusHandle, admission: Arc<Admission>, stopping: CancellationToken) {
-    let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
-    let mut sweep = tokio::time::interval(SWEEP_EVERY);
-    loop {
-        tokio::select! {
-            _ = upkeep.tick() => recorder.run_upkeep(),
-            _ = sweep.tick() => admission.sweep(),
-            () = stopping.cancelled() => return,
-        }
-    }
+    ListenLimits::new("public", listen::places_for(config.max_sockets), counted.then_some(CONNECTIONS_PER_ADDRESS))
 }

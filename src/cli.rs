@@ -170,16 +170,17 @@ fn load(built_in: &[(&str, &str)], file: Option<&Path>, environment: &BTreeMap<S
 }
 
 fn run_app(config: Config) -> ExitCode {
-    let (runtime, recorder) = match prepare(&config) {
+    let (runtime, instruments) = match prepare(&config) {
         Ok(prepared) => prepared,
         Err(code) => return code,
     };
-    outcome(runtime.block_on(app::serve(config, recorder)))
+    outcome(runtime.block_on(app::serve(config, instruments)))
 }
 
 /// Logs, recorder and runtime, in this order: nothing may be logged or counted before.
-fn prepare(config: &Config) -> Result<(tokio::runtime::Runtime, metrics_exporter_prometheus::PrometheusHandle), ExitCode> {
-    crate::telemetry::install(&config.log_level, config.log_format).map_err(|error| fail(EXIT_INTERNAL, &error.to_string()))?;
+fn prepare(config: &Config) -> Result<(tokio::runtime::Runtime, app::Instruments), ExitCode> {
+    let (levels, traces) = crate::telemetry::install(&config.log_level, config.log_format, config.traces.as_ref())
+        .map_err(|error| fail(EXIT_INTERNAL, &error.to_string()))?;
     let recorder = crate::metrics::install().map_err(|error| fail(EXIT_INTERNAL, &error.to_string()))?;
     raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -188,7 +189,7 @@ fn prepare(config: &Config) -> Result<(tokio::runtime::Runtime, metrics_exporter
         .thread_name("frontdesk")
         .build()
         .map_err(|error| fail(EXIT_INTERNAL, &format!("the runtime could not be started: {error}")))?;
-    Ok((runtime, recorder))
+    Ok((runtime, app::Instruments { recorder, levels, traces }))
 }
 
 /// Every link, socket and file is a descriptor, and the usual soft limit of 1,024 is for shells: takes what the hard limit allows.
@@ -224,11 +225,11 @@ fn sandbox(args: &SandboxArgs) -> ExitCode {
         Ok(config) => config,
         Err(words) => return fail(EXIT_CONFIG, &words),
     };
-    let (runtime, recorder) = match prepare(&config) {
+    let (runtime, instruments) = match prepare(&config) {
         Ok(prepared) => prepared,
         Err(code) => return code,
     };
-    outcome(runtime.block_on(app::run_sandbox(args, config, recorder)))
+    outcome(runtime.block_on(app::run_sandbox(args, config, instruments)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment; from here on it is an argument")]

@@ -2,6 +2,7 @@
 //! port is bound. The environment is an argument, so tests need no globals.
 
 mod egress;
+mod log;
 mod read;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ use crate::auth::MIN_SECRET_BYTES;
 use crate::whatsapp::EgressSettings;
 use crate::yclients::YclientsSettings;
 use read::Reader;
+
+pub(crate) use log::is_filter as is_log_filter;
 
 /// The documentation of every key, compiled in.
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -91,6 +94,8 @@ pub struct Config {
     pub log_level: String,
     /// Log output.
     pub log_format: LogFormat,
+    /// The collector that gets traces, if any.
+    pub traces: Option<Url>,
     /// The simulated services of `frontdesk sandbox`.
     pub sandbox: SandboxSettings,
 }
@@ -157,8 +162,9 @@ impl Config {
             whatsapp_version: read_version(reader),
             egress: egress::read_egress(reader),
             fleet: read_fleet(reader),
-            log_level: read_log_level(reader),
-            log_format: read_log_format(reader),
+            log_level: log::read_level(reader),
+            log_format: log::read_format(reader),
+            traces: log::read_collector(reader),
             sandbox: read_sandbox(reader, port),
         }
     }
@@ -329,26 +335,6 @@ fn read_fleet(reader: &mut Reader) -> FleetSettings {
         restarts: reader.integer("sessions.restarts", 0, 1000) as usize,
         restart_window: reader.duration("sessions.restart_window"),
         ..FleetSettings::default()
-    }
-}
-
-fn read_log_level(reader: &mut Reader) -> String {
-    let level = reader.text("log.level");
-    if level.parse::<tracing_subscriber::EnvFilter>().is_err() || level.is_empty() {
-        reader.problem("log.level", "must be error, warn, info, debug, trace or a filter like info,frontdesk=debug");
-    }
-    level
-}
-
-fn read_log_format(reader: &mut Reader) -> LogFormat {
-    match reader.text("log.format").as_str() {
-        "json" => LogFormat::Json,
-        "pretty" => LogFormat::Pretty,
-        "auto" => LogFormat::Auto,
-        _ => {
-            reader.problem("log.format", "must be json, pretty or auto");
-            LogFormat::Auto
-        }
     }
 }
 

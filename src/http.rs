@@ -4,6 +4,7 @@ mod error;
 mod extract;
 mod health;
 mod layers;
+mod loglevel;
 mod marketplace;
 mod onboarding;
 mod pages;
@@ -27,6 +28,7 @@ use crate::admission::{Admission, AdmissionSettings, OriginPolicy, OriginRule};
 use crate::auth::Tokens;
 
 pub use health::OpsState;
+pub use loglevel::LogLevel;
 pub use readiness::{Phase, Readiness};
 
 /// Largest body, but for webhooks.
@@ -181,5 +183,6 @@ pub fn ops_router(state: OpsState) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
+        .route("/loglevel", get(loglevel::show).put(loglevel::change).delete(loglevel::reset))
         .with_state(state)
 }

@@ -11,6 +11,7 @@
 pub(crate) mod activation;
 mod actor;
 mod commits;
+mod course;
 mod desk;
 mod inbox;
 mod keys;
@@ -106,6 +107,13 @@ impl Drop for ViewerGuard {
     fn drop(&mut self) {
         self.door.presence.viewers.fetch_sub(1, Ordering::SeqCst);
         self.door.tell(CompanyMsg::ViewersChanged);
+    }
+}
+
+impl CompanyHandle {
+    /// Requests that wait for this company's answer.
+    pub(crate) fn waiting_requests(&self) -> usize {
+        self.door.settings.company_queue.saturating_sub(self.door.admission.available_permits())
     }
 }
 

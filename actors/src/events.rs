@@ -23,6 +23,20 @@ pub enum Fact {
         /// Why.
         reason: Option<StateReason>,
     },
+    /// A session was known to be deaf for this long, until its next link.
+    WasDeaf {
+        /// Whose.
+        company: CompanyId,
+        /// From the finding to the next dial.
+        lasted: Duration,
+    },
+    /// A session that was lost is online again by itself.
+    CameBack {
+        /// Whose.
+        company: CompanyId,
+        /// From the loss.
+        after: Duration,
+    },
     /// A company's actor ended: its session no longer counts in its last state.
     SessionForgotten {
         /// Whose.

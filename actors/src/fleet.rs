@@ -6,6 +6,7 @@
 mod actor;
 mod admission;
 mod mail;
+mod overview;
 mod registration;
 mod supervision;
 mod upkeep;
@@ -138,6 +139,34 @@ pub struct FleetOverview {
     pub waiting: usize,
     /// All sessions that should be online have been started once.
     pub restored: bool,
+    /// Companies that are parked until an operator acts.
+    pub parked: usize,
+    /// Who waits to dial.
+    pub dials: DialQueue,
+    /// Requests that wait for answers.
+    pub requests: WaitingRequests,
+}
+
+/// The dial queue at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DialQueue {
+    /// Sessions whose owner waits.
+    pub owners: usize,
+    /// Linked sessions that come back by themselves.
+    pub restores: usize,
+    /// Permits given out and not back.
+    pub out: usize,
+}
+
+/// Requests that wait for actors at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WaitingRequests {
+    /// For the fleet.
+    pub fleet: usize,
+    /// For all companies together.
+    pub companies: usize,
+    /// For the busiest company.
+    pub fullest: usize,
 }
 
 /// What a drain left behind.
@@ -198,7 +227,10 @@ impl FleetHandle {
 
     /// Numbers for health and readiness.
     pub async fn overview(&self) -> Result<FleetOverview, CallError> {
-        self.ask(FleetMsg::Overview).await
+        // Counted before we wait ourselves.
+        let fleet = QUEUE - self.inner.admission.available_permits();
+        let overview = self.ask(FleetMsg::Overview).await?;
+        Ok(FleetOverview { requests: WaitingRequests { fleet, ..overview.requests }, ..overview })
     }
 
     /// Stops every company in good order (links closed, nothing lost), bottom-up, within `grace`. Later calls answer `Unavailable`.

@@ -29,6 +29,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use crate::metrics;
 use crate::realtime;
 use places::{Place, Placed, Places};
 
@@ -48,12 +49,14 @@ pub(super) struct ListenLimits {
     pub(super) connections: usize,
     /// Connections at once from one address; `None` where one address stands for many people.
     pub(super) per_address: Option<usize>,
+    /// Which listener, for metrics.
+    pub(super) name: &'static str,
 }
 
 impl ListenLimits {
     /// The usual times and sizes, for this many connections.
-    pub(super) fn new(connections: usize, per_address: Option<usize>) -> Self {
-        Self { head_within: Duration::from_secs(20), head_bytes: 64 * 1024, connections, per_address }
+    pub(super) fn new(name: &'static str, connections: usize, per_address: Option<usize>) -> Self {
+        Self { head_within: Duration::from_secs(20), head_bytes: 64 * 1024, connections, per_address, name }
     }
 }
 
@@ -67,13 +70,15 @@ pub(super) async fn serve(listener: TcpListener, router: Router, limits: ListenL
             () = stopping.cancelled() => break,
             accepted = listener.accept() => match accepted {
                 Ok((socket, peer)) => {
-                    if let Some(place) = places.take(peer.ip()) {
-                        open.spawn(connection(socket, peer, place, router.clone(), limits, stopping.clone()));
+                    match places.take(peer.ip()) {
+                        Some(place) => drop(open.spawn(connection(socket, peer, place, router.clone(), limits, stopping.clone()))),
+                        None => metrics::connection_refused(limits.name),
                     }
+                    metrics::connections_open(limits.name, places.taken());
                 }
                 Err(error) => after_failed_accept(&error).await,
             },
-            Some(_ended) = open.join_next() => {}
+            Some(_ended) = open.join_next() => metrics::connections_open(limits.name, places.taken()),
         }
     }
     drop(listener);

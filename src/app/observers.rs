@@ -1,11 +1,14 @@
-//! What parts tell about themselves, as metrics and readiness.
+//! What parts tell about themselves, as metrics and readiness; and the log level as the ops listener changes it.
 
 use std::time::Duration;
 
-use crate::http::{HttpObserver, Phase, Readiness};
+use tokio::time::Instant;
+
+use crate::http::{HttpObserver, LogLevel, Phase, Readiness};
 use crate::metrics;
 use crate::realtime::{RealtimeObserver, RefusalCode};
 use crate::store::{CommitReport, StoreObserver};
+use crate::telemetry::{BadLevel, LogLevels};
 
 /// The store's words: commits are measured; after a failed one this process must get no more traffic.
 pub(super) struct StoreMetrics {
@@ -20,7 +23,8 @@ impl StoreMetrics {
 
 impl StoreObserver for StoreMetrics {
     fn committed(&self, report: CommitReport) {
-        metrics::store_committed(report.keys, report.waiting, report.took);
+        let CommitReport { took, requests, keys, bytes, waiting } = report;
+        metrics::store_committed(metrics::Commit { requests, keys, bytes, waiting, took });
     }
 
     fn failed(&self) {
@@ -56,5 +60,23 @@ pub(super) struct HttpMetrics;
 impl HttpObserver for HttpMetrics {
     fn answered(&self, route: &str, method: &'static str, status: u16, took: Duration) {
         metrics::http_request(route, method, status, took);
+    }
+}
+
+/// The process's log level.
+pub(super) struct ProcessLogLevel(pub(super) LogLevels);
+
+impl LogLevel for ProcessLogLevel {
+    fn present(&self) -> (String, Option<Duration>) {
+        let present = self.0.present();
+        (present.filter, present.until.map(|until| until.saturating_duration_since(Instant::now())))
+    }
+
+    fn change(&self, filter: &str, lasting: Duration) -> Result<(), String> {
+        self.0.change(filter, lasting).map(drop).map_err(|error: BadLevel| error.to_string())
+    }
+
+    fn reset(&self) -> Result<(), String> {
+        self.0.reset().map(drop).map_err(|error| error.to_string())
     }
 }

@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 
 use frontdesk_sandbox::{Sandbox, SandboxConfig};
-use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret as _;
 
-use super::{App, StartError, signals};
+use super::{App, Instruments, StartError, signals};
 use crate::cli::SandboxArgs;
 use crate::config::Config;
 
@@ -14,7 +13,7 @@ use crate::config::Config;
 const WORLD_FILE: &str = "sandbox/world.json";
 
 /// Starts the services, then (unless told otherwise) the server, prints where to look, and runs until a signal.
-pub(crate) async fn run_sandbox(args: &SandboxArgs, mut config: Config, recorder: PrometheusHandle) -> Result<(), StartError> {
+pub(crate) async fn run_sandbox(args: &SandboxArgs, mut config: Config, instruments: Instruments) -> Result<(), StartError> {
     let grace = config.shutdown_grace;
     let sandbox = start_services(args, &config).await?;
     let result = if args.services_only {
@@ -24,7 +23,7 @@ pub(crate) async fn run_sandbox(args: &SandboxArgs, mut config: Config, recorder
     } else {
         point_at(&mut config, &sandbox).map_err(|error| StartError::Sandbox(error.into()))?;
         let asked_for = config.sandbox.server_url.clone();
-        let mut app = App::start(config, recorder).await?;
+        let mut app = App::start(config, instruments).await?;
         if asked_for.ends_with(":0") {
             // Any free port was asked for; now it is known.
             sandbox.set_server_url(&format!("http://{}", app.address)).map_err(|error| StartError::Sandbox(error.into()))?;

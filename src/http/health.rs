@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::HttpState;
 use super::error::ApiError;
+use super::loglevel::LogLevel;
 use super::readiness::{Phase, Readiness};
 
 /// What the ops listener shows.
@@ -21,6 +22,8 @@ pub struct OpsState {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Should this process get traffic?
     pub readiness: Readiness,
+    /// How much is logged.
+    pub levels: Arc<dyn LogLevel>,
 }
 
 /// `GET /health` and `/marketplace/health`.

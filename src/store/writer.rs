@@ -12,6 +12,7 @@ use std::sync::Arc;
 use frontdesk_actors::ports::{Clock, RecordsError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::Instant;
+use tracing::Span;
 
 use crate::store::counters::Counters;
 use crate::store::disk::Disk;
@@ -41,6 +42,9 @@ pub(super) trait Request: Send {
     /// Puts its changes on the draft and keeps its answer for later.
     fn plan(&mut self, draft: &mut Draft<'_>) -> Result<(), Fault>;
 
+    /// The span of whoever asks.
+    fn span(&self) -> &Span;
+
     /// Answers: with what was planned, or with the error.
     fn settle(self: Box<Self>, outcome: Result<(), RecordsError>);
 }
@@ -50,6 +54,8 @@ pub(super) struct Job<T, F> {
     work: Option<F>,
     answer: Option<T>,
     reply: oneshot::Sender<Result<T, RecordsError>>,
+    /// Of whoever asks: what is said about the request on this thread belongs to it.
+    span: Span,
 }
 
 impl<T, F> Job<T, F>
@@ -59,7 +65,7 @@ where
 {
     pub(super) fn new(work: F) -> (Box<Self>, oneshot::Receiver<Result<T, RecordsError>>) {
         let (reply, answer) = oneshot::channel();
-        (Box::new(Self { work: Some(work), answer: None, reply }), answer)
+        (Box::new(Self { work: Some(work), answer: None, reply, span: Span::current() }), answer)
     }
 }
 
@@ -73,6 +79,10 @@ where
             self.answer = Some(work(draft)?);
         }
         Ok(())
+    }
+
+    fn span(&self) -> &Span {
+        &self.span
     }
 
     fn settle(self: Box<Self>, outcome: Result<(), RecordsError>) {
@@ -147,10 +157,11 @@ impl Writer {
                 Ok(()) => {
                     let accepted = draft.accept();
                     counters = accepted.join(&mut group);
+                    request.span().in_scope(|| tracing::trace!("store.request_joined"));
                     planned.push(request);
                 }
                 Err(fault) => {
-                    tracing::warn!(reason = %fault.describe(), "store.request_refused");
+                    request.span().in_scope(|| tracing::warn!(reason = %fault.describe(), "store.request_refused"));
                     request.settle(Err(fault.into()));
                 }
             }

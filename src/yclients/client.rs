@@ -129,6 +129,7 @@ impl Client {
         let result = request.send().await;
         let status = result.as_ref().map_or(0, |response| response.status().as_u16());
         crate::metrics::yclients_call(endpoint, status, started.elapsed());
+        tracing::debug!(yclients.endpoint = endpoint, yclients.status = status, "YClients was asked");
         result.map_err(|error| {
             tracing::warn!(
                 yclients.endpoint = endpoint,

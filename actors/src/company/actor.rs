@@ -112,6 +112,13 @@ pub(crate) enum CompanyMsg {
     Drain,
 }
 
+impl CompanyMsg {
+    /// Sent by whoever holds a handle, within a span of theirs; never by an actor.
+    fn is_from_outside(&self) -> bool {
+        matches!(self, Self::Request(_) | Self::Describe(_) | Self::InboxArrived)
+    }
+}
+
 /// The actor.
 pub(crate) struct Company;
 
@@ -126,8 +133,15 @@ impl Actor for Company {
     }
 
     async fn handle(&self, _myself: ActorRef<CompanyMsg>, message: CompanyMsg, desk: &mut Desk) -> Result<(), ActorProcessingErr> {
-        let span = desk.span();
-        handle(desk, message).instrument(span).await
+        let outside = message.is_from_outside();
+        let span = if outside { desk.span_within() } else { desk.span() };
+        let handled = async {
+            if outside {
+                tracing::debug!("the company is asked");
+            }
+            handle(desk, message).await
+        };
+        handled.instrument(span).await
     }
 
     async fn handle_supervisor_evt(

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::activation::{Activation, AskFirst};
 use super::actor::CompanyMsg;
+use super::course::Course;
 use super::inbox::InboxDesk;
 use super::onboarding::{Funnel, window_ends};
 use super::requests::CodeDesk;
@@ -64,6 +65,7 @@ pub(crate) struct Desk {
     pub(super) snapshot: Snapshot,
     /// The last state told to observers.
     told: Option<SessionState>,
+    course: Course,
     pub(super) saga: SagaDesk,
     pub(super) funnel: Funnel,
     pub(super) codes: CodeDesk,
@@ -95,6 +97,7 @@ impl Desk {
             budget,
             snapshot: Snapshot { view, linked: false, link_gone: true },
             told: None,
+            course: Course::default(),
             saga: SagaDesk::new(saga),
             funnel: Funnel::default(),
             codes: CodeDesk::default(),
@@ -113,6 +116,11 @@ impl Desk {
     /// A root span: spans of actors that talk to each other must not nest ever deeper.
     pub(super) fn span(&self) -> tracing::Span {
         tracing::info_span!(parent: None, "company", company.id = %self.args.company_id, salon.id = %self.args.salon_id)
+    }
+
+    /// A span within the one of whoever sent the message: for what comes from outside the tree, so that its request can be followed.
+    pub(super) fn span_within(&self) -> tracing::Span {
+        tracing::info_span!("company", company.id = %self.args.company_id, salon.id = %self.args.salon_id)
     }
 
     pub(super) fn is_loaded(&self) -> bool {
@@ -278,6 +286,13 @@ impl Desk {
         let first = self.told.is_none();
         self.told = Some(state);
         self.publish(&moved);
+        let (company, lesson) = (self.args.company_id, self.course.moved(state, self.args.ports.clock.now()));
+        if let Some(lasted) = lesson.was_deaf {
+            self.publish(&Fact::WasDeaf { company, lasted });
+        }
+        if let Some(after) = lesson.came_back {
+            self.publish(&Fact::CameBack { company, after });
+        }
         if state.is_final() && !first {
             self.note(EventKind::SessionEnded, json!({ "state": state.name(), "reason": reason }));
         }

@@ -18,7 +18,7 @@ use crate::restart::RestartBudget;
 use crate::session::SessionMsg;
 use crate::settings::FleetSettings;
 use crate::task::OwnedTimer;
-use crate::view::{CompanyView, SessionState};
+use crate::view::CompanyView;
 
 /// A question with the way back for its answer; holds the caller's place among what may wait for the fleet.
 #[derive(Debug)]
@@ -307,36 +307,5 @@ impl Root {
                 Next::Nothing => return,
             }
         }
-    }
-
-    fn overview(&mut self) -> FleetOverview {
-        let mut waiting = 0;
-        let mut never_begun = 0;
-        for entry in self.companies.values() {
-            let view = entry.view.borrow();
-            match view.session.state {
-                SessionState::Connecting if view.session.own.is_some() => {
-                    waiting += 1;
-                    never_begun += usize::from(view.session.generation == Default::default());
-                }
-                SessionState::Pairing | SessionState::Backoff | SessionState::Deaf if view.session.own.is_some() => waiting += 1,
-                SessionState::Idle
-                | SessionState::Connecting
-                | SessionState::AwaitingScan
-                | SessionState::AwaitingCode
-                | SessionState::AwaitingPasskey
-                | SessionState::Pairing
-                | SessionState::Online
-                | SessionState::Backoff
-                | SessionState::Deaf
-                | SessionState::Replaced
-                | SessionState::LoggedOut
-                | SessionState::Banned
-                | SessionState::Outdated
-                | SessionState::Parked => {}
-            }
-        }
-        self.restored |= never_begun == 0;
-        FleetOverview { running: self.actors.len(), waiting, restored: self.restored }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::DialQueue;
 use crate::ids::CompanyId;
 
 /// Up to this part of the pace is added at random, so that dials don't tick.
@@ -91,6 +92,11 @@ impl<T> Admission<T> {
         self.turn = lane.other();
         let company = self.queue(lane).pop_front()?;
         self.waiting.remove(&company)
+    }
+
+    /// How many wait and how many dial.
+    pub(crate) fn queue_now(&self) -> DialQueue {
+        DialQueue { owners: self.owners.len(), restores: self.restores.len(), out: self.out }
     }
 
     /// A permit came back.

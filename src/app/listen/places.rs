@@ -39,6 +39,11 @@ impl Places {
         Self { all: Arc::new(()), at_most, per_address, held: HashMap::new(), given_since_tidy: 0 }
     }
 
+    /// How many are held.
+    pub(super) fn taken(&self) -> usize {
+        Arc::strong_count(&self.all) - 1
+    }
+
     /// A place for a connection from this address, if there is one.
     pub(super) fn take(&mut self, address: IpAddr) -> Option<Place> {
         if Arc::strong_count(&self.all) > self.at_most {

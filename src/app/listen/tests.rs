@@ -27,7 +27,7 @@ async fn served(router: Router, limits: ListenLimits) -> Served {
 }
 
 fn limits() -> ListenLimits {
-    ListenLimits { head_within: Duration::from_millis(300), head_bytes: 16 * 1024, connections: 100, per_address: None }
+    ListenLimits { head_within: Duration::from_millis(300), head_bytes: 16 * 1024, connections: 100, per_address: None, name: "test" }
 }
 
 fn echo() -> Router {

@@ -158,11 +158,28 @@ async fn the_test_route_names_what_is_missing() {
     assert_eq!(body["missing"], json!(["partner_token", "application_id"]));
 }
 
+/// A log level that nobody changes.
+struct FixedLevel;
+
+impl LogLevel for FixedLevel {
+    fn present(&self) -> (String, Option<Duration>) {
+        ("info".to_owned(), None)
+    }
+
+    fn change(&self, _: &str, _: Duration) -> Result<(), String> {
+        Err("fixed".to_owned())
+    }
+
+    fn reset(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
 #[tokio::test]
 async fn health_follows_the_phase() {
     let desk = Desk::open().await;
     let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(|| "frontdesk_up 1\n".to_owned());
-    let ops = ops_router(OpsState { metrics, readiness: desk.state.readiness.clone() });
+    let ops = ops_router(OpsState { metrics, readiness: desk.state.readiness.clone(), levels: Arc::new(FixedLevel) });
     let ops = Desk { router: ops, world: desk.world.clone(), state: desk.state.clone() };
     assert_eq!(ops.get("/metrics").await.text, "frontdesk_up 1\n");
     for path in ["/health", "/marketplace/health"] {

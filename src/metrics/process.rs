@@ -1,0 +1,49 @@
+//! The process: which build it is, how its runtime fares. Memory, CPU and descriptors come from `metrics-process`.
+
+use std::time::Duration;
+
+use tokio::runtime::RuntimeMetrics;
+
+use super::catalog::{Metric, SECONDS, number};
+
+const BUILD: Metric = Metric::gauge("frontdesk_build_info", "Always 1; which build runs is in the labels");
+const READY: Metric =
+    Metric::gauge("frontdesk_ready", "1 while this process should get traffic: not starting, not draining, and able to store");
+const WORKERS: Metric = Metric::gauge("frontdesk_runtime_workers", "Threads that run tasks");
+const TASKS: Metric = Metric::gauge("frontdesk_runtime_alive_tasks", "Tasks that have not ended");
+const QUEUE: Metric = Metric::gauge("frontdesk_runtime_queued_tasks", "Tasks that wait for any thread");
+const BUSY: Metric = Metric::counter("frontdesk_runtime_busy_seconds_total", "Time the threads spent running tasks, whole seconds");
+const LATE: Metric = Metric::histogram(
+    "frontdesk_runtime_late_seconds",
+    SECONDS,
+    "How late a timer of ours was: what everything here waits when the process is overloaded",
+);
+
+pub(super) const ALL: &[Metric] = &[BUILD, READY, WORKERS, TASKS, QUEUE, BUSY, LATE];
+
+pub(super) fn begin() {
+    let commit = option_env!("FRONTDESK_COMMIT").unwrap_or("unknown");
+    let sandbox = if cfg!(feature = "sandbox") { "true" } else { "false" };
+    BUILD.set_with(&[("version", env!("CARGO_PKG_VERSION")), ("commit", commit), ("sandbox", sandbox)], 1.0);
+    READY.set(0.0);
+    BUSY.appear();
+}
+
+/// Should this process get traffic?
+pub fn ready(ready: bool) {
+    READY.set(f64::from(u8::from(ready)));
+}
+
+/// Reads the runtime's own figures; before each scrape.
+pub fn read_runtime(runtime: &RuntimeMetrics) {
+    WORKERS.set(number(runtime.num_workers()));
+    TASKS.set(number(runtime.num_alive_tasks()));
+    QUEUE.set(number(runtime.global_queue_depth()));
+    let busy: Duration = (0..runtime.num_workers()).map(|worker| runtime.worker_total_busy_duration(worker)).sum();
+    BUSY.total(busy.as_secs());
+}
+
+/// A timer came this late.
+pub fn timer_was_late(by: Duration) {
+    LATE.observe(by);
+}

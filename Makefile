@@ -19,12 +19,13 @@ run: ## Builds and starts server + sandbox on loopback, ready to click (data in 
 test: setup ## All tests: units, whole servers, power cuts, a real browser
 	@tests/setup/test.sh
 
-setup: ## Only what the tests need: Chromium, Node packages, proxies, cargo-nextest
+setup: ## Only what the tests need: Chromium, Node packages, proxies, Prometheus, nginx, cargo-nextest
 	@tests/setup/compiler.sh
 	@tests/setup/cargo-tool.sh cargo-nextest
 	@tests/setup/browser.sh
 	@tests/setup/node.sh tests/browser tests/baileys
 	@tests/setup/proxies.sh
+	@tests/setup/observers.sh
 
 ci: ## Exactly what CI runs: format, lints, docs, licences, spelling, then `make test`
 	@bash .ci/run

@@ -2,11 +2,15 @@
 
 mod baileys;
 mod browser;
+mod container;
 mod egress;
 mod isolation;
 mod journey;
 mod kill;
+mod logs;
+mod monitoring;
 mod newcomer;
+mod nginx;
 mod plain_build;
 mod powercut_harness;
 mod powercut_library;
@@ -14,3 +18,4 @@ mod powercut_server;
 mod sockets;
 mod strangers;
 mod support;
+mod traces;

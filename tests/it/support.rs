@@ -1,6 +1,8 @@
 //! What several tests need.
 
+pub mod nginx;
 pub mod node;
 pub mod powercut;
+pub mod prometheus;
 pub mod proxy;
 pub mod stage;

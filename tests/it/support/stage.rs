@@ -25,6 +25,9 @@ pub struct Stage {
     pub data_dir: PathBuf,
     pub port: u16,
     pub ops_port: u16,
+    /// Where scripts find the server, and whose certificate they trust, when a proxy stands in front.
+    #[allow(dead_code, reason = "only tests, not the benchmarks that share this file, put a proxy in front")]
+    pub front: Option<(String, PathBuf)>,
     environment: BTreeMap<String, OsString>,
     child: Option<Child>,
     _folder: TempDir,
@@ -50,7 +53,7 @@ impl Stage {
         let data_dir = folder.path().join("data");
         let http =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().timeout(PATIENCE).build().expect("a client");
-        Self { sandbox, http, data_dir, port, ops_port, environment: BTreeMap::new(), child: None, _folder: folder }
+        Self { sandbox, http, data_dir, port, ops_port, front: None, environment: BTreeMap::new(), child: None, _folder: folder }
     }
 
     /// One more setting for the next start of the server.

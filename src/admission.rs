@@ -33,6 +33,9 @@ const WEBHOOKS_PER_MINUTE: Rate = Rate::per_minute(1200);
 /// Authenticated webhooks per minute and salon.
 const WEBHOOKS_PER_SALON: Rate = Rate::per_minute(200);
 
+/// Unauthenticated webhooks per minute at a company's old address.
+const UNVERIFIED_PER_COMPANY: Rate = Rate::per_minute(10);
+
 /// Names signed owner data without holding it.
 type Fingerprint = [u8; 32];
 
@@ -64,6 +67,7 @@ pub struct Admission {
     registrations: Bucket<Fingerprint>,
     webhooks: Bucket<Source>,
     webhooks_per_salon: Bucket<SalonId>,
+    unverified: Bucket<CompanyId>,
     sockets: Bucket<Source>,
     bodies: Bodies,
 }
@@ -80,6 +84,7 @@ impl Admission {
             registrations: Bucket::new(REGISTRATIONS_PER_OWNER),
             webhooks: Bucket::new(WEBHOOKS_PER_MINUTE),
             webhooks_per_salon: Bucket::new(WEBHOOKS_PER_SALON),
+            unverified: Bucket::new(UNVERIFIED_PER_COMPANY),
             sockets: Bucket::new(SOCKETS_PER_MINUTE),
             bodies: Bodies::default(),
         }
@@ -115,6 +120,11 @@ impl Admission {
         if self.per_company_limits { self.webhooks_per_salon.take(salon) } else { Ok(()) }
     }
 
+    /// One unauthenticated webhook that wants to be kept for this company. Applies always: anybody can send them.
+    pub fn unverified(&self, company: CompanyId) -> Result<(), Limited> {
+        self.unverified.take(company)
+    }
+
     /// One new socket, counted at the Engine.IO handshake of either transport.
     pub fn socket(&self, client: IpAddr) -> Result<(), Limited> {
         self.per_address(&self.sockets, client)
@@ -132,6 +142,7 @@ impl Admission {
         self.registrations.sweep();
         self.webhooks.sweep();
         self.webhooks_per_salon.sweep();
+        self.unverified.sweep();
         self.sockets.sweep();
     }
 

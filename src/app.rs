@@ -5,6 +5,7 @@
 //! stop:   not ready → HTTP and sockets take nothing new → fleet drains bottom-up → store flushes and closes
 //! ```
 
+mod housekeeping;
 mod listen;
 mod observers;
 mod secrets;
@@ -141,6 +142,7 @@ pub struct App {
     listeners: Vec<JoinHandle<std::io::Result<()>>>,
     upkeep: JoinHandle<()>,
     traces: Traces,
+    housekeeping: JoinHandle<()>,
     /// Where browsers and YClients reach it.
     pub address: SocketAddr,
     /// Where Prometheus reaches it.
@@ -173,10 +175,11 @@ impl App {
         let (data_dir, readiness_seen) = (config.data_dir.clone(), readiness.clone());
         let upkeep = Upkeep { instruments, admission, fleet: fleet.clone(), store: store.clone(), readiness: readiness_seen, data_dir };
         let upkeep = tokio::spawn(upkeep.run(stopping.clone()));
+        let housekeeping = tokio::spawn(housekeeping::housekeep(fleet.clone(), config.sweep_every, stopping.clone()));
         readiness.enter(Phase::Ready);
         tracing::info!(%address, ops.address = %ops_address, base_url = %config.base_url, "ready");
         let listeners = vec![ops_task, main_task];
-        Ok(Self { fleet, connector, store, readiness, sockets, stopping, listeners, upkeep, traces, address, ops_address })
+        Ok(Self { fleet, connector, store, readiness, sockets, stopping, listeners, upkeep, housekeeping, traces, address, ops_address })
     }
 
     /// Ends with `Ok` after SIGTERM or SIGINT, with an error when a part ended by itself.
@@ -208,6 +211,7 @@ impl App {
             }
         }
         let _ = self.upkeep.await;
+        let _ = self.housekeeping.await;
         self.store.close().await;
         tracing::info!(sessions.stopped = report.stopped, sessions.orphaned = report.orphaned, "stopped");
         let traces = self.traces;

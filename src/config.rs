@@ -4,6 +4,7 @@
 mod egress;
 mod log;
 mod read;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -90,6 +91,8 @@ pub struct Config {
     pub egress: EgressSettings,
     /// Limits and times of the actors.
     pub fleet: FleetSettings,
+    /// How often the past is looked after.
+    pub sweep_every: Duration,
     /// Log filter.
     pub log_level: String,
     /// Log output.
@@ -142,11 +145,14 @@ impl Config {
     fn build(reader: &mut Reader) -> Self {
         let mode = read_mode(reader);
         let port = reader.port("server.port");
+        let base_url = read_base_url(reader, port);
+        let fleet = read_fleet(reader);
+        let fleet = webhooks::read_webhooks(reader, fleet, mode, &base_url);
         Self {
             mode,
             listen: SocketAddr::new(reader.parsed("server.listen", "an IP address like 127.0.0.1", [127, 0, 0, 1].into()), port),
             ops_listen: reader.parsed("server.ops_listen", "an address like 127.0.0.1:9464", ([127, 0, 0, 1], 9464).into()),
-            base_url: read_base_url(reader, port),
+            base_url,
             allowed_origins: read_origins(reader),
             trusted_proxies: read_proxies(reader),
             rate_limits: reader.boolean("server.rate_limits"),
@@ -161,7 +167,8 @@ impl Config {
             whatsapp_endpoint: read_whatsapp_endpoint(reader),
             whatsapp_version: read_version(reader),
             egress: egress::read_egress(reader),
-            fleet: read_fleet(reader),
+            fleet,
+            sweep_every: webhooks::read_sweep_every(reader),
             log_level: log::read_level(reader),
             log_format: log::read_format(reader),
             traces: log::read_collector(reader),

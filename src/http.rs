@@ -4,6 +4,7 @@ mod error;
 mod extract;
 mod health;
 mod layers;
+mod legacy;
 mod loglevel;
 mod marketplace;
 mod onboarding;
@@ -137,6 +138,7 @@ pub fn router(state: HttpState, engine: Router) -> Router {
         .route("/marketplace/", get(pages::landing))
         .route("/auth/yclients/redirect", get(onboarding::redirect))
         .route("/marketplace/onboarding", get(onboarding::page))
+        .route("/marketplace/connect", get(onboarding::connect))
         .layer(guard.clone())
         .layer(limit_public.clone())
         .layer(from_fn(layers::errors_as_pages));
@@ -148,11 +150,16 @@ pub fn router(state: HttpState, engine: Router) -> Router {
         .route("/marketplace/api/qr", post(marketplace::qr))
         .route("/marketplace/api/status/{session_id}", get(marketplace::status))
         .route("/marketplace/activate", post(marketplace::activate))
+        .route("/marketplace/qr/{token}", get(legacy::qr))
+        .route("/marketplace/status/{company_id}", get(legacy::status))
+        .route("/marketplace/callback", post(legacy::callback))
         .layer(guard.clone());
 
     let webhooks = Router::new()
         .route("/webhook/yclients", post(webhooks::lifecycle))
         .route("/callback/yclients", post(webhooks::lifecycle))
+        .route("/webhook/yclients/data/{salon_id}/{secret}", post(webhooks::data))
+        .route("/marketplace/webhook/{company_id}", post(webhooks::legacy))
         .layer(guard.clone());
 
     let unlimited = Router::new()

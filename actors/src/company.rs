@@ -34,7 +34,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use crate::fleet::{CallError, FleetMsg};
 use crate::ids::{CompanyId, Phone, SalonId, Secret};
 use crate::ports::Records;
-use crate::records::{CompanyRecord, Erasure, EventRecord};
+use crate::records::{Erasure, EventRecord};
 use crate::settings::FleetSettings;
 use crate::view::{ActivationView, CompanyView};
 
@@ -282,17 +282,6 @@ impl CompanyHandle {
     /// A key for an integrator's client, in place of an earlier one; durable when it returns. Opens a removed or failed registration again.
     pub(crate) async fn enroll(&self, enrolment: Enrolment) -> Result<Secret, CallError> {
         Ok(self.ask(|ask| Request::Enroll(Box::new(enrolment), ask)).await??)
-    }
-
-    /// Is this the key that [`FleetHandle::enroll`](crate::FleetHandle::enroll) gave out for this company? Constant time.
-    pub async fn is_client_key(&self, key: &str) -> Result<bool, CallError> {
-        let stored = self.door.records.company(self.door.company_id).await?;
-        Ok(stored.and_then(|stored| stored.company.client_key_hash).is_some_and(|hash| keys::is_key(key, &hash)))
-    }
-
-    /// The stored record.
-    pub async fn record(&self) -> Result<Option<CompanyRecord>, CallError> {
-        Ok(self.door.records.company(self.door.company_id).await?.map(|stored| stored.company))
     }
 
     /// Latest timeline entries, newest first.

@@ -8,6 +8,7 @@ mod admission;
 mod mail;
 mod overview;
 mod registration;
+mod statistics;
 mod supervision;
 mod upkeep;
 
@@ -28,6 +29,8 @@ use crate::settings::FleetSettings;
 
 pub(crate) use actor::{DialPermit, FleetMsg};
 pub(crate) use admission::Lane;
+pub use mail::LegacyOutcome;
+pub use statistics::Statistics;
 pub use upkeep::Swept;
 
 /// Questions that may wait for the fleet before callers get `Busy`. Each takes microseconds.
@@ -135,6 +138,8 @@ pub enum CallError {
 pub struct FleetOverview {
     /// Companies with a running actor.
     pub running: usize,
+    /// Sessions that are online.
+    pub online: usize,
     /// Sessions that should be online and are not yet.
     pub waiting: usize,
     /// All sessions that should be online have been started once.

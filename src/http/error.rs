@@ -60,6 +60,16 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", "This token opens another salon's session. Use the token of this salon.")
     }
 
+    /// 403: the credential is good, and for another company.
+    pub fn foreign_company() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", "This credential opens another company. Use the token or key of this one.")
+    }
+
+    /// 404: the number is nobody's.
+    pub fn no_company() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "COMPANY_NOT_FOUND", "There is no company with this number. Register the salon first.")
+    }
+
     /// 404 for a path nobody serves.
     pub fn unknown_path() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing at this address. See docs/api.md for the routes.")

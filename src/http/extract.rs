@@ -71,6 +71,16 @@ pub async fn company_of(state: &HttpState, principal: Principal) -> Result<Optio
     Ok(company.filter(|company| company.salon_id() == principal.salon))
 }
 
+/// A key as old clients send it: in `X-API-Key` or as a Bearer. Two of them are none.
+pub fn presented_key(headers: &HeaderMap) -> Option<String> {
+    let mut keys = headers.get_all("x-api-key").iter();
+    match (keys.next(), keys.next(), bearer(headers)) {
+        (Some(key), None, Err(TokenError::Missing)) => key.to_str().ok().map(|key| key.trim().to_owned()),
+        (None, _, Ok(key)) => Some(key.to_owned()),
+        (Some(_), _, _) | (None, _, Err(_)) => None,
+    }
+}
+
 fn bearer(headers: &HeaderMap) -> Result<&str, TokenError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {

@@ -192,7 +192,7 @@ pub fn cors(settings: &HttpSettings) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(move |origin, _| origins.allows_origin(origin)))
         .allow_methods([Method::GET, Method::HEAD, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, REQUEST_ID])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, REQUEST_ID, HeaderName::from_static("x-api-key")])
         .expose_headers([REQUEST_ID, header::RETRY_AFTER].into_iter().chain(RATE_HEADERS.map(HeaderName::from_static)).collect::<Vec<_>>())
         .max_age(Duration::from_secs(600))
 }

@@ -34,20 +34,24 @@ pub struct QrAnswer {
     attempt: u32,
 }
 
-/// `POST /marketplace/api/qr`: starts the session when needed and waits for a code. While it waits, the caller counts as a viewer.
+/// `POST /marketplace/api/qr`: starts the session when needed and waits for a code.
 pub async fn qr(State(state): State<HttpState>, holder: Holder) -> Result<Json<QrAnswer>, ApiError> {
-    let company = holder.company;
-    let _viewer = company.attach().await?;
-    company.request_qr().await?;
-    let (qr, session_id) = next_qr(&company, state.settings.qr_wait).await?;
+    let (qr, session_id) = fresh_qr(&state, &holder.company).await?;
     Ok(Json(QrAnswer {
         success: true,
         image: web::qr_svg_data_url(qr.text.expose()),
         qr: qr.text.expose().to_owned(),
         session_id,
-        expires_in: (qr.expires_at - Utc::now()).num_seconds().max(1),
+        expires_in: seconds_left(&qr),
         attempt: qr.attempt,
     }))
+}
+
+/// A code that can be scanned now. While it waits, the caller counts as a viewer.
+pub(super) async fn fresh_qr(state: &HttpState, company: &CompanyHandle) -> Result<(QrView, SessionId), ApiError> {
+    let _viewer = company.attach().await?;
+    company.request_qr().await?;
+    next_qr(company, state.settings.qr_wait).await
 }
 
 async fn next_qr(company: &CompanyHandle, patience: Duration) -> Result<(QrView, SessionId), ApiError> {
@@ -63,6 +67,11 @@ async fn next_qr(company: &CompanyHandle, patience: Duration) -> Result<(QrView,
     };
     let qr = outcome(&view).expect("the wait ended with an outcome")?;
     Ok((qr, view.session_id()))
+}
+
+/// How long the code can still be scanned.
+pub(super) fn seconds_left(qr: &QrView) -> i64 {
+    (qr.expires_at - Utc::now()).num_seconds().max(1)
 }
 
 /// `None` while a code may still come.
@@ -154,7 +163,7 @@ fn activation_body(activation: ActivationView) -> Value {
     }
 }
 
-fn rfc3339(at: DateTime<Utc>) -> String {
+pub(super) fn rfc3339(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
@@ -171,17 +180,8 @@ pub async fn activate(
     };
     let holder = Holder::of(Ok(token), client, &state).await?;
     let activation = holder.company.activate().await?;
-    let (message, response) = match activation {
-        ActivationView::Activating => ("Activation is under way.", None),
-        ActivationView::Retrying { .. } => ("YClients did not answer; the activation is repeated by itself.", None),
-        ActivationView::Active => ("The integration is active.", Some("active")),
-        ActivationView::Waiting => return Err(frontdesk_actors::company::ActivateRequestError::NotConnected.into()),
-        ActivationView::Expired { minutes_ago } => return Err(ApiError::registration_expired(minutes_ago)),
-        ActivationView::Failed => {
-            let message = "YClients refused the activation. Go back to YClients and press Connect again.";
-            return Err(ApiError::conflict("ACTIVATION_FAILED", message));
-        }
-    };
+    let message = words_of(activation)?;
+    let response = (activation == ActivationView::Active).then_some("active");
     Ok(Json(json!({
         "success": true,
         "message": message,
@@ -190,6 +190,21 @@ pub async fn activate(
         "yclients_response": response,
         "activation": activation_body(activation),
     })))
+}
+
+/// Where an activation that was asked for stands, for a person; an error when it can't go on.
+pub(super) fn words_of(activation: ActivationView) -> Result<&'static str, ApiError> {
+    match activation {
+        ActivationView::Activating => Ok("Activation is under way."),
+        ActivationView::Retrying { .. } => Ok("YClients did not answer; the activation is repeated by itself."),
+        ActivationView::Active => Ok("The integration is active."),
+        ActivationView::Waiting => Err(frontdesk_actors::company::ActivateRequestError::NotConnected.into()),
+        ActivationView::Expired { minutes_ago } => Err(ApiError::registration_expired(minutes_ago)),
+        ActivationView::Failed => {
+            let message = "YClients refused the activation. Go back to YClients and press Connect again.";
+            Err(ApiError::conflict("ACTIVATION_FAILED", message))
+        }
+    }
 }
 
 /// `GET /marketplace/test`: names what is not configured, never values.

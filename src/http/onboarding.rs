@@ -10,7 +10,7 @@ use super::HttpState;
 use super::error::{ApiError, PageFailure};
 use super::extract::{Query, Visitor, company_of};
 use super::pages::with_language_cookie;
-use crate::auth::{Audience, TokenError};
+use crate::auth::{Audience, Principal, TokenError};
 use crate::web::{self, PageError};
 
 /// Salons of one redirect; chains connect several at once.
@@ -62,10 +62,31 @@ fn is_list_name(name: &str) -> bool {
 /// `GET /marketplace/onboarding?token=…`.
 pub async fn page(State(state): State<HttpState>, visitor: Visitor, query: Query) -> Result<Response, PageFailure> {
     let token = query.only("token").map_err(|_| TokenError::Invalid)?.ok_or(TokenError::Missing)?;
+    let principal = opened(&state, token, Audience::Onboarding)?;
+    shown(&state, visitor, &query, token, principal).await
+}
+
+/// `GET /marketplace/connect?token=…&company=…&salon=…`: the same page for who came through `register`. What the address names must be the token's.
+pub async fn connect(State(state): State<HttpState>, visitor: Visitor, query: Query) -> Result<Response, PageFailure> {
+    let token = query.only("token").map_err(|_| TokenError::Invalid)?.ok_or(TokenError::Missing)?;
+    let principal = opened(&state, token, Audience::Connect)?;
+    let names = |name, id: u64| query.only(name).is_ok_and(|value| value.is_none_or(|value| value.parse() == Ok(id)));
+    if !names("company", principal.company.get()) || !names("salon", principal.salon.get()) {
+        return Err(TokenError::Invalid.into());
+    }
+    shown(&state, visitor, &query, token, principal).await
+}
+
+/// A token opens the page it was minted for, and no other.
+fn opened(state: &HttpState, token: &str, audience: Audience) -> Result<Principal, TokenError> {
     let principal = state.tokens.verify(token)?;
-    let company = company_of(&state, principal).await?.ok_or(TokenError::Invalid)?;
+    if principal.audience == audience { Ok(principal) } else { Err(TokenError::Invalid) }
+}
+
+async fn shown(state: &HttpState, visitor: Visitor, query: &Query, token: &str, principal: Principal) -> Result<Response, PageFailure> {
+    let company = company_of(state, principal).await?.ok_or(TokenError::Invalid)?;
     let page = web::onboarding(visitor.language, token, &company.view());
-    Ok(with_language_cookie(&state, &query, Html(page)))
+    Ok(with_language_cookie(state, query, Html(page)))
 }
 
 #[cfg(test)]

@@ -1,4 +1,12 @@
-//! Lifecycle webhooks of YClients: authenticated by the partner token in the body, stored durably, answered. What they mean is the company's business.
+//! Webhooks: authenticated, stored durably, answered. What they mean is the company's business.
+//!
+//! Here: the lifecycle webhooks of YClients, authenticated by the partner token in the body. [`data`]: changes of a salon's data, authenticated by the
+//! secret in the address. [`legacy`]: whatever comes to a company's old address.
+
+mod body;
+mod data;
+mod legacy;
+mod sameness;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -6,22 +14,21 @@ use frontdesk_actors::ids::SalonId;
 use frontdesk_actors::records::LifecycleEvent;
 use serde_json::{Map, Value, json};
 
+pub use data::data;
+pub use legacy::legacy;
+
+use body::{objects, storable, text};
+
 use super::error::ApiError;
 use super::extract::{ClientIp, malformed_json, read_body};
 use super::{HttpState, MAX_WEBHOOK};
 use crate::auth::TokenError;
-
-/// Events in one body.
-const MAX_EVENTS: usize = 100;
 
 /// Names of unknown events are cut to this many characters.
 const MAX_EVENT_NAME: usize = 64;
 
 /// Larger bodies are stored without their content: a lifecycle event has a handful of fields, and the store's values are small.
 const MAX_STORED_BYTES: usize = 16 * 1024;
-
-/// Fields whose name contains one of these are never stored.
-const SECRET_NAMES: [&str; 7] = ["token", "secret", "key", "password", "passwd", "sign", "authorization"];
 
 /// One event of a body, authenticated and read.
 #[derive(Debug, PartialEq)]
@@ -46,26 +53,13 @@ pub async fn lifecycle(State(state): State<HttpState>, ClientIp(client): ClientI
     }
     let accepted = ours.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let received = accepted.len();
-    for event in accepted {
+    for event in &accepted {
         state.limits.salon_webhook(event.salon)?;
+    }
+    for event in accepted {
         state.fleet.accept_webhook(event.salon, event.event, event.body).await?;
     }
     Ok(Json(json!({"success": true, "received": true, "events": received, "skipped_events": foreign.len()})))
-}
-
-/// One object, or an array of them.
-fn objects(body: Value) -> Result<Vec<Map<String, Value>>, ApiError> {
-    let not_objects = || ApiError::bad_request("INVALID_BODY", "Send one event as a JSON object, or an array of at most 100.");
-    let values = match body {
-        Value::Array(values) if (1..=MAX_EVENTS).contains(&values.len()) => values,
-        Value::Object(_) => vec![body],
-        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return Err(not_objects()),
-    };
-    let object = |value| match value {
-        Value::Object(object) => Ok(object),
-        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Err(not_objects()),
-    };
-    values.into_iter().map(object).collect()
 }
 
 fn authenticate(state: &HttpState, event: &Map<String, Value>) -> Result<(), ApiError> {
@@ -93,7 +87,7 @@ fn read(event: Map<String, Value>) -> Result<Lifecycle, ApiError> {
         .and_then(|salon| salon.parse().ok())
         .ok_or_else(|| ApiError::bad_request("INVALID_SALON_ID", "salon_id must be a whole number from 1 to 9007199254740991."))?;
     let name = ["event", "event_type"].iter().find_map(|name| event.get(*name).and_then(text));
-    Ok(Lifecycle { salon, event: kind(name.as_deref().unwrap_or("")), body: storable(Value::Object(event)) })
+    Ok(Lifecycle { salon, event: kind(name.as_deref().unwrap_or("")), body: storable(Value::Object(event), MAX_STORED_BYTES) })
 }
 
 fn kind(name: &str) -> LifecycleEvent {
@@ -102,38 +96,6 @@ fn kind(name: &str) -> LifecycleEvent {
         "freeze" => LifecycleEvent::Freeze,
         _ => LifecycleEvent::Unknown(name.chars().filter(|letter| !letter.is_control()).take(MAX_EVENT_NAME).collect()),
     }
-}
-
-/// A text or number as YClients mixes them; anything else, and an empty text, is as good as absent.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-/// The body as it may be stored: without secrets, and not too large.
-fn storable(body: Value) -> Value {
-    let body = without_secrets(body);
-    let bytes = body.to_string().len();
-    if bytes <= MAX_STORED_BYTES { body } else { json!({"omitted": "too large", "bytes": bytes}) }
-}
-
-/// Recursion ends: the JSON parser refuses nesting beyond 128.
-fn without_secrets(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            fields.into_iter().filter(|(name, _)| !is_secret(name)).map(|(name, value)| (name, without_secrets(value))).collect()
-        }
-        Value::Array(values) => values.into_iter().map(without_secrets).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
-    }
-}
-
-fn is_secret(name: &str) -> bool {
-    let name = name.to_lowercase();
-    SECRET_NAMES.iter().any(|secret| name.contains(secret))
 }
 
 #[cfg(test)]
@@ -180,33 +142,6 @@ mod tests {
             assert!(event(json!({"salon_id": salon, "event": "freeze"})).is_err(), "{salon}");
         }
         assert!(event(json!({"event": "freeze"})).is_err());
-    }
-
-    #[test]
-    fn only_objects_are_events() {
-        for body in [json!([]), json!(null), json!("x"), json!(1), json!([1]), json!([[{}]]), json!(vec![json!({}); 101])] {
-            assert!(objects(body.clone()).is_err(), "{body}");
-        }
-        assert_eq!(objects(json!(vec![json!({}); 100])).unwrap().len(), 100);
-    }
-
-    #[test]
-    fn secrets_are_removed_at_every_depth() {
-        let body = json!({
-            "salon_id": 77, "partner_token": "T1", "Api_Key": "T2", "user_password": "T3",
-            "list": [{"client_secret": "T4", "kept": 1}], "deep": {"deeper": {"SIGN": "T5", "webhookToken": {"x": "T6"}}},
-        });
-        let stored = storable(body).to_string();
-        for secret in ["T1", "T2", "T3", "T4", "T5", "T6"] {
-            assert!(!stored.contains(secret), "{secret} in {stored}");
-        }
-        assert!(stored.contains("kept") && stored.contains("salon_id"));
-    }
-
-    #[test]
-    fn a_huge_body_is_stored_without_its_content() {
-        let stored = storable(json!({"note": "x".repeat(500_000)}));
-        assert_eq!(stored["omitted"], "too large");
     }
 
     #[test]

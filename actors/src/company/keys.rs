@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::desk::Desk;
@@ -28,14 +27,12 @@ pub(crate) struct Enrolment {
     pub email: Option<String>,
 }
 
-/// Is this the key with that SHA-256 (hex)? Constant time.
-pub(crate) fn is_key(key: &str, hash: &str) -> bool {
-    let presented = hex_of(Sha256::digest(key.as_bytes()).as_slice());
-    presented.as_bytes().ct_eq(hash.as_bytes()).into()
-}
-
-fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+impl CompanyRecord {
+    /// Is this the key that [`FleetHandle::enroll`](crate::FleetHandle::enroll) gave out for this company? Constant time.
+    pub fn is_client_key(&self, key: &str) -> bool {
+        let presented = commits::key_hash(&Secret::new(key));
+        self.client_key_hash.as_ref().is_some_and(|hash| presented.as_bytes().ct_eq(hash.as_bytes()).into())
+    }
 }
 
 /// The record after an integrator registered the salon. A removed or failed one begins anew; what YClients froze stays frozen.

@@ -6,7 +6,18 @@ use serde_json::Value;
 use super::{CallError, FleetHandle};
 use crate::company::CompanyHandle;
 use crate::ids::{CompanyId, SalonId};
-use crate::records::{Appended, DataEvent, InboxEvent, InboxId, InboxPage, InboxQuery, LifecycleEvent, NewInboxEntry, WebhookDoor};
+use crate::records::{Appended, CompanyRecord, DataEvent, InboxEvent, InboxId, InboxPage, InboxQuery, LifecycleEvent, NewInboxEntry, WebhookDoor};
+
+/// What became of a webhook at a company's old address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LegacyOutcome {
+    /// Durable; the company acts on it.
+    Stored,
+    /// Not the company's key, or none: kept for questions when there was none.
+    Unverified,
+    /// There is no such company.
+    Unknown,
+}
 
 impl FleetHandle {
     /// Stores a lifecycle webhook durably, then tells the company. The caller has checked the partner token.
@@ -22,17 +33,28 @@ impl FleetHandle {
         self.take(Some(company), salon, InboxEvent::Data(event), body).await
     }
 
-    /// Stores what came to a company's old address. Without its key (`verified` is false) it is only kept for questions.
-    pub async fn accept_legacy(&self, company: &CompanyHandle, name: &str, body: Value, verified: bool) -> Result<(), CallError> {
-        let (id, salon) = (company.company_id(), company.salon_id());
+    /// Stores what came to a company's old address. With the company's key it goes to the company; without one it is only kept for questions; with
+    /// another key nothing happens yet. Wakes nobody for a stranger.
+    pub async fn accept_legacy(&self, company: CompanyId, key: Option<&str>, name: &str, body: Value) -> Result<LegacyOutcome, CallError> {
+        let Some(record) = self.stored(company).await? else { return Ok(LegacyOutcome::Unknown) };
         let event = InboxEvent::Legacy(crate::records::short_name(name));
-        if verified {
-            self.take(Some(id), salon, event, body).await?;
-        } else {
-            let entry = self.entry(Some(id), salon, event, body);
-            self.inner.ports.records.keep_unverified(id, entry).await?;
+        match key {
+            Some(key) if !record.is_client_key(key) => Ok(LegacyOutcome::Unverified),
+            Some(_) => {
+                self.take(Some(company), record.salon_id, event, body).await?;
+                Ok(LegacyOutcome::Stored)
+            }
+            None => {
+                let entry = self.entry(Some(company), record.salon_id, event, body);
+                self.inner.ports.records.keep_unverified(company, entry).await?;
+                Ok(LegacyOutcome::Unverified)
+            }
         }
-        Ok(())
+    }
+
+    /// The stored record of a company, without waking it.
+    pub async fn stored(&self, company: CompanyId) -> Result<Option<CompanyRecord>, CallError> {
+        Ok(self.inner.ports.records.company(company).await?.map(|stored| stored.company))
     }
 
     /// What a salon's data webhook is checked against. `None`: the salon is not known here.

@@ -6,7 +6,7 @@ use crate::view::SessionState;
 
 impl Root {
     pub(super) fn overview(&mut self) -> FleetOverview {
-        let (mut waiting, mut parked) = (0, 0);
+        let (mut waiting, mut parked, mut online) = (0, 0, 0);
         let mut never_begun = 0;
         for entry in self.companies.values() {
             let view = entry.view.borrow();
@@ -22,19 +22,20 @@ impl Root {
                 | SessionState::AwaitingCode
                 | SessionState::AwaitingPasskey
                 | SessionState::Pairing
-                | SessionState::Online
                 | SessionState::Backoff
                 | SessionState::Deaf
                 | SessionState::Replaced
                 | SessionState::LoggedOut
                 | SessionState::Banned
                 | SessionState::Outdated => {}
+                SessionState::Online => online += 1,
                 SessionState::Parked => parked += 1,
             }
         }
         self.restored |= never_begun == 0;
         FleetOverview {
             running: self.actors.len(),
+            online,
             waiting,
             restored: self.restored,
             parked,

@@ -1,9 +1,11 @@
 //! The whole router on the actors' fakes, one request at a time.
 
 mod credentials;
+mod data_webhooks;
 mod envelope;
 mod hostile;
 mod journey;
+mod legacy;
 mod limits;
 mod logs;
 mod webhooks;
@@ -59,7 +61,8 @@ impl Desk {
     async fn with(settings: HttpSettings) -> Self {
         let world = World::new();
         let ports = Ports { clock: Arc::new(SystemClock), ..world.ports() };
-        let fleet = FleetHandle::start(ports, FleetSettings::default()).await.unwrap();
+        let fleet_settings = FleetSettings { webhook_base: Some("https://desk.example.com".to_owned()), ..FleetSettings::default() };
+        let fleet = FleetHandle::start(ports, fleet_settings).await.unwrap();
         let readiness = Readiness::starting();
         readiness.enter(Phase::Ready);
         let state = HttpState {

@@ -7,6 +7,7 @@ mod egress;
 mod isolation;
 mod journey;
 mod kill;
+mod kill_intake;
 mod logs;
 mod monitoring;
 mod newcomer;

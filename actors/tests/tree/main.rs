@@ -6,5 +6,6 @@ mod boot;
 mod faults;
 mod journey;
 mod lifecycle;
+mod mail;
 mod ractor_facts;
 mod supervision;

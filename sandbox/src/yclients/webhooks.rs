@@ -44,6 +44,13 @@ impl Service {
         self.shared.tasks.spawn(async move { service.send_lifecycle(salon_id, "uninstall").await });
     }
 
+    /// Where a salon's data webhooks go, as the callback registered it; for tests that send them themselves. Holds the server's secret.
+    pub fn webhook_urls(&self, salon_id: u64) -> Vec<String> {
+        let mut state = self.lock();
+        let salon = state.world.salon(salon_id);
+        salon.map(|(salon, _)| salon.installation.registration().webhook_urls.clone()).unwrap_or_default()
+    }
+
     /// Sends a data webhook to every URL the callback registered.
     pub async fn send_record(&self, salon_id: u64, wish: Value) -> Result<(Value, Vec<Delivery>), YclientsError> {
         let urls = {

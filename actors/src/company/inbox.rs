@@ -90,6 +90,9 @@ impl Desk {
     /// Works through what waits, until one has to wait for somebody or a commit fails (which is tried again later).
     pub(super) async fn read_inbox(&mut self) {
         self.args.presence.inbox_heard();
+        if self.commit_pending() {
+            return; // it is read when that has its next try
+        }
         while matches!(self.inbox.at, Place::Free) && !self.draining {
             let waiting = self.args.ports.records.pending_inbox(self.args.company_id, BATCH).await;
             let waiting = match waiting {

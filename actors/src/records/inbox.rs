@@ -383,7 +383,7 @@ impl Default for Retention {
         Self {
             done_for: TimeDelta::days(30),
             done_at_most: 1000,
-            dead_for: TimeDelta::days(30),
+            dead_for: TimeDelta::days(90),
             dead_at_most: 1000,
             events_for: TimeDelta::days(365),
             events_at_most: 2000,

@@ -46,6 +46,7 @@ async fn the_code_comes_as_a_picture() {
     let (_, silent, other) = enrolled_silently(&desk).await;
     desk.get(&format!("/marketplace/qr/{other}")).await.is_error(503, "QR_NOT_READY", &["retry_after"]);
     drop(silent);
+    desk.world.connector.unscript_all();
     desk.world.connector.link(company.company_id()).await.scan(account(1));
     until_state(&company, SessionState::Online).await;
     desk.get(&format!("/marketplace/qr/{token}")).await.is_error(409, "ALREADY_CONNECTED", &[]);

@@ -39,7 +39,10 @@ pub async fn status(
 ) -> Result<Json<Value>, ApiError> {
     let company: Option<CompanyId> = path.ok().and_then(|Path(company)| company.parse().ok());
     let company = company.ok_or_else(|| {
-        ApiError::bad_request("INVALID_COMPANY_ID", "The company id is a whole number, as register answered it. It is not the salon's number.")
+        ApiError::bad_request(
+            "INVALID_COMPANY_ID",
+            "The company id is a whole number, as register answered it. It is not the salon's number.",
+        )
     })?;
     may_read(&state, client, request.headers(), company).await?;
     let Some(handle) = state.fleet.company(company).await? else { return Err(ApiError::no_company()) };

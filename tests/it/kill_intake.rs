@@ -182,7 +182,9 @@ async fn nothing_is_left(store: &Store, salon: u64) {
     assert_eq!((stored.session, stored.activation), (None, None));
     let company = stored.company;
     let record = serde_json::to_value(&company).expect("a record");
-    for field in ["title", "phone", "email", "address", "whatsapp_phone", "api_key_hash", "client_key_hash", "webhook_secret_hash", "raw_salon"] {
+    for field in
+        ["title", "phone", "email", "address", "whatsapp_phone", "api_key_hash", "client_key_hash", "webhook_secret_hash", "raw_salon"]
+    {
         assert_eq!(record[field], Value::Null, "{field}");
     }
     assert_eq!(company.marketplace_user, Default::default());

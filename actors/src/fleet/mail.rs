@@ -6,7 +6,9 @@ use serde_json::Value;
 use super::{CallError, FleetHandle};
 use crate::company::CompanyHandle;
 use crate::ids::{CompanyId, SalonId};
-use crate::records::{Appended, CompanyRecord, DataEvent, InboxEvent, InboxId, InboxPage, InboxQuery, LifecycleEvent, NewInboxEntry, WebhookDoor};
+use crate::records::{
+    Appended, CompanyRecord, DataEvent, InboxEvent, InboxId, InboxPage, InboxQuery, LifecycleEvent, NewInboxEntry, WebhookDoor,
+};
 
 /// What became of a webhook at a company's old address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use frontdesk_actors::fleet::FleetHandle;
 use frontdesk_actors::ids::{CompanyId, Secret};
 use frontdesk_actors::ports::{Installation, MarketplaceError};
 use frontdesk_actors::records::{
-    Appended, DataEvent, DataResource, DataStatus, DeadReason, EventKind, InboxQuery, InboxShelf, IntegrationStatus, LifecycleEvent, Sameness,
+    Appended, DataEvent, DataResource, DataStatus, DeadReason, EventKind, InboxQuery, InboxShelf, IntegrationStatus, LifecycleEvent,
+    Sameness,
 };
 use frontdesk_actors::settings::FleetSettings;
 use frontdesk_actors::testing::{Call, World, salon, until, wait_until};
@@ -199,11 +200,11 @@ async fn a_removed_salon_is_erased_in_time_and_nothing_of_a_new_registration_is(
 }
 
 fn told_url(world: &World) -> Secret {
-    let told = world.marketplace.calls().into_iter().filter_map(|call| match call {
+    let mut told = world.marketplace.calls().into_iter().filter_map(|call| match call {
         Call::Activate(_, callback) => callback.webhook_urls.into_iter().next(),
         _ => None,
     });
-    told.last().expect("an activation told an address")
+    told.next_back().expect("an activation told an address")
 }
 
 /// The mark of the secret in an address, as a webhook that came there carries it.
@@ -257,7 +258,8 @@ async fn without_an_address_of_ours_none_is_told() {
     let world = World::new();
     let fleet = world.start().await;
     let company = active_salon(&world, &fleet, 10).await;
-    let told = world.marketplace.calls().into_iter().any(|call| matches!(call, Call::Activate(_, callback) if !callback.webhook_urls.is_empty()));
+    let told =
+        world.marketplace.calls().into_iter().any(|call| matches!(call, Call::Activate(_, callback) if !callback.webhook_urls.is_empty()));
     assert!(!told);
     assert_eq!(company.rotate_webhook_secret().await.unwrap(), None);
     fleet.drain(GRACE).await;

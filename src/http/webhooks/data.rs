@@ -124,11 +124,36 @@ mod tests {
     #[test]
     fn loose_types_old_words_and_unknown_ones_are_read() {
         for (body, resource, id, status) in [
-            (json!({"company_id": 77, "resource": "record", "resource_id": 5, "status": "update"}), DataResource::Record, Some(5), DataStatus::Update),
-            (json!({"company_id": "77", "resource": "Record", "resource_id": "5", "status": "EDIT"}), DataResource::Record, Some(5), DataStatus::Update),
-            (json!([{"company_id": 77, "resource": "master", "resource_id": 5, "status": "delete"}]), DataResource::Staff, Some(5), DataStatus::Delete),
-            (json!({"company_id": 77, "resource": "goods_operations_sale"}), DataResource::GoodsOperation, None, DataStatus::Other(String::new())),
-            (json!({"company_id": 77, "resource": {"a": 1}, "resource_id": -1}), DataResource::Other(String::new()), None, DataStatus::Other(String::new())),
+            (
+                json!({"company_id": 77, "resource": "record", "resource_id": 5, "status": "update"}),
+                DataResource::Record,
+                Some(5),
+                DataStatus::Update,
+            ),
+            (
+                json!({"company_id": "77", "resource": "Record", "resource_id": "5", "status": "EDIT"}),
+                DataResource::Record,
+                Some(5),
+                DataStatus::Update,
+            ),
+            (
+                json!([{"company_id": 77, "resource": "master", "resource_id": 5, "status": "delete"}]),
+                DataResource::Staff,
+                Some(5),
+                DataStatus::Delete,
+            ),
+            (
+                json!({"company_id": 77, "resource": "goods_operations_sale"}),
+                DataResource::GoodsOperation,
+                None,
+                DataStatus::Other(String::new()),
+            ),
+            (
+                json!({"company_id": 77, "resource": {"a": 1}, "resource_id": -1}),
+                DataResource::Other(String::new()),
+                None,
+                DataStatus::Other(String::new()),
+            ),
         ] {
             let read = event(body.clone()).unwrap();
             assert_eq!((read.resource, read.resource_id, read.status), (resource, id, status), "{body}");

@@ -63,7 +63,8 @@ fn booking(data: &Value) -> String {
     let Value::Object(fields) = data else { return canonical(data) };
     let mut meant = only(fields, &RECORD_FIELDS);
     if let Some(Value::Array(services)) = fields.get("services") {
-        let services = services.iter().map(|service| service.as_object().map_or(Value::Null, |fields| only(fields, &SERVICE_FIELDS).into()));
+        let services =
+            services.iter().map(|service| service.as_object().map_or(Value::Null, |fields| only(fields, &SERVICE_FIELDS).into()));
         meant.insert("services".to_owned(), services.collect());
     }
     if let Some(Value::Object(client)) = fields.get("client") {

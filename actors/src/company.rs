@@ -33,7 +33,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::fleet::{CallError, FleetMsg};
 use crate::ids::{CompanyId, Phone, SalonId, Secret};
-use crate::ports::Records;
+use crate::ports::{PasskeyAssertion, Records};
 use crate::records::{Erasure, EventRecord};
 use crate::settings::FleetSettings;
 use crate::view::{ActivationView, CompanyView};
@@ -169,12 +169,29 @@ pub enum PairingError {
     /// The session is linked already.
     #[error("WhatsApp is already connected")]
     AlreadyConnected,
-    /// Too many requests, or WhatsApp refused.
+    /// WhatsApp refused, or did not answer.
     #[error("WhatsApp gave no pairing code")]
     Failed,
+    /// Codes were asked for too often: by our count, or (without a time) by WhatsApp's.
+    #[error("pairing codes were asked for too often")]
+    TooMany {
+        /// How long to wait.
+        retry_after: Option<Duration>,
+    },
     /// The company is frozen, removed or parked.
     #[error("this salon's session may not be started now")]
     NotAllowed,
+    /// Our side.
+    #[error(transparent)]
+    Unavailable(#[from] CallError),
+}
+
+/// Why nothing can be done about a passkey.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PasskeyError {
+    /// WhatsApp does not wait for this.
+    #[error("no passkey step is waiting for this")]
+    NotExpected,
     /// Our side.
     #[error(transparent)]
     Unavailable(#[from] CallError),
@@ -244,9 +261,19 @@ impl CompanyHandle {
         self.door.ask(within, |ask| Request::PairingCode(phone, ask)).await?
     }
 
-    /// Goes back from the pairing code to QR. Harmless when there is none.
+    /// Goes back from the pairing code or the passkey step to QR. Harmless when there is none.
     pub async fn cancel_pairing(&self) -> Result<(), CallError> {
         self.ask(Request::CancelPairing).await
+    }
+
+    /// Hands in what the owner's passkey answered. Returns when it is on its way; what WhatsApp makes of it shows in the view.
+    pub async fn passkey_response(&self, assertion: PasskeyAssertion) -> Result<(), PasskeyError> {
+        self.ask(|ask| Request::PasskeyResponse(assertion, ask)).await?
+    }
+
+    /// Says that the phone shows the same code as the view.
+    pub async fn passkey_confirm(&self) -> Result<(), PasskeyError> {
+        self.ask(Request::PasskeyConfirm).await?
     }
 
     /// Takes the link back after `Replaced`, `Banned` (when over) or `Outdated`, or restarts what is parked or waits. Harmless otherwise.

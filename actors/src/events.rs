@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::ids::{CompanyId, Generation, SalonId};
-use crate::ports::LinkEnd;
+use crate::ports::{LinkEnd, PasskeyFailure};
 use crate::records::DeadReason;
-use crate::view::{SessionState, StateReason};
+use crate::view::{LimitKind, LinkNumbers, SessionState, StateReason};
 
 /// What happened, in the past tense.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +61,41 @@ pub enum Fact {
         generation: Generation,
         /// Why.
         end: LinkEnd,
+    },
+    /// WhatsApp began or ceased to limit the account in this way.
+    SessionLimited {
+        /// Whose.
+        company: CompanyId,
+        /// In which way.
+        kind: LimitKind,
+        /// Began?
+        limited: bool,
+    },
+    /// What the protocol client of a link counted since the last sample.
+    LinkMeasured {
+        /// Whose.
+        company: CompanyId,
+        /// What came on top.
+        numbers: LinkNumbers,
+    },
+    /// The passkey step of a link moved on.
+    PasskeyMoved {
+        /// Whose.
+        company: CompanyId,
+        /// To what.
+        step: PasskeyStep,
+    },
+    /// WhatsApp refused a link after the phone's consent.
+    PairingRefused {
+        /// Whose.
+        company: CompanyId,
+    },
+    /// A pairing code that somebody asked for did not come.
+    PairingCodeFailed {
+        /// Whose.
+        company: CompanyId,
+        /// Asked for too often.
+        throttled: bool,
     },
     /// An owner's step through the onboarding, counted once per registration.
     FunnelStep {
@@ -154,6 +189,19 @@ pub enum FunnelStep {
     Paired,
     Online,
     Active,
+}
+
+/// Steps of linking with a passkey that are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PasskeyStep {
+    /// WhatsApp wants one.
+    Requested,
+    /// What the passkey answered was handed in.
+    Answered,
+    /// The owner said that the codes are the same.
+    Confirmed,
+    /// Nothing came of it.
+    Failed(PasskeyFailure),
 }
 
 /// Outcome of one activation call.

@@ -21,7 +21,7 @@ pub use partner::{
     StatusChange, Tariff, TariffOption,
 };
 pub use store::{DayTraffic, Records, RecordsError, SignatureClaim, Vault, VaultOp, VaultPair};
-pub use whatsapp::{Connector, LinkCommand, LinkEnd, LinkFact, LinkReports, LinkRequest, LossKind};
+pub use whatsapp::{Connector, LinkCommand, LinkEnd, LinkFact, LinkReports, LinkRequest, LossKind, PasskeyAssertion, PasskeyFailure};
 
 /// All ports, shared by every actor.
 #[derive(Clone)]

@@ -58,7 +58,7 @@ pub(crate) enum SessionMsg {
 #[derive(Debug)]
 pub(crate) enum SessionReport {
     /// A new picture; what it shows is durable.
-    Moved(Snapshot),
+    Moved(Box<Snapshot>),
     /// Something happened.
     Note(Note),
     /// After `Wish::Stop`: no link is left, and all of it is durable.

@@ -6,6 +6,14 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{CompanyId, Generation, OwnIdentity, Phone, SalonId, Secret, SessionId};
 use crate::records::IntegrationStatus;
 
+mod limits;
+mod link;
+mod passkey;
+
+pub use limits::{CapLevel, LimitKind, Limits, NewChatCap, Timelock};
+pub use link::{LinkNumbers, LinkView};
+pub use passkey::{PasskeyStage, PasskeyView};
+
 /// States of a session (spec §5). The machine that moves between them is `session/machine.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are the specification's own and documented on the machine")]
@@ -111,6 +119,42 @@ pub enum StateReason {
     Stopped,
     /// The company's proxy is out of order or does not let us out.
     ProxyFailed,
+    /// The phone scanned or took the code, and no link came of it.
+    PairingRefused,
+    /// WhatsApp or the phone's owner did not accept the passkey.
+    PasskeyRefused,
+    /// What WhatsApp or the phone said in the passkey step can't be used.
+    PasskeyBroken,
+    /// The passkey step took too long.
+    PasskeyTimedOut,
+}
+
+impl StateReason {
+    /// Every reason, for words and tests.
+    pub const ALL: [Self; 22] = [
+        Self::NetworkLost,
+        Self::ServiceUnavailable,
+        Self::RestartRequired,
+        Self::ConnectTimeout,
+        Self::QrExhausted,
+        Self::OwnerLeft,
+        Self::StreamReplaced,
+        Self::DeviceRemoved,
+        Self::TemporaryBan,
+        Self::AccountLocked,
+        Self::ClientOutdated,
+        Self::NotAnswering,
+        Self::StoreFailed,
+        Self::CrashedTooOften,
+        Self::Frozen,
+        Self::Uninstalled,
+        Self::Stopped,
+        Self::ProxyFailed,
+        Self::PairingRefused,
+        Self::PasskeyRefused,
+        Self::PasskeyBroken,
+        Self::PasskeyTimedOut,
+    ];
 }
 
 /// The next step a person can take; the page renders it as words and a button.
@@ -125,6 +169,10 @@ pub enum NextStep {
     RequestQr,
     /// Rounds are used up: use a pairing code instead.
     UsePairingCode,
+    /// WhatsApp wants the owner's passkey: have it handed in.
+    UsePasskey,
+    /// Compare the code on the page with the phone's.
+    CompareCodes,
     /// Nothing to do: it goes on by itself.
     Wait,
     /// Take the link back here.
@@ -174,12 +222,39 @@ pub struct SessionView {
     pub qr: Option<QrView>,
     /// The code to type, in `AwaitingCode`.
     pub pairing: Option<PairingView>,
+    /// The passkey step, in `AwaitingPasskey`.
+    pub passkey: Option<PasskeyView>,
     /// QR rounds used up without a scan.
     pub rounds_used: u32,
     /// The linked account.
     pub own: Option<OwnIdentity>,
+    /// What WhatsApp allows that account.
+    pub limits: Limits,
+    /// Numbers of the links.
+    pub link: LinkView,
     /// Number of the present or last link.
     pub generation: Generation,
+}
+
+impl SessionView {
+    /// A session that nothing is known of.
+    pub fn at_rest(now: DateTime<Utc>) -> Self {
+        Self {
+            state: SessionState::Idle,
+            since: now,
+            reason: None,
+            retry_at: None,
+            action: None,
+            qr: None,
+            pairing: None,
+            passkey: None,
+            rounds_used: 0,
+            own: None,
+            limits: Limits::default(),
+            link: LinkView::default(),
+            generation: Generation::default(),
+        }
+    }
 }
 
 /// Where the activation at YClients stands.

@@ -9,9 +9,9 @@ use super::inbox::InboxNews;
 use super::keys::Enrolment;
 use super::onboarding::Visit;
 use super::saga::SagaNews;
-use super::{ActivateRequestError, PairingError, QrError};
+use super::{ActivateRequestError, PairingError, PasskeyError, QrError};
 use crate::ids::{Phone, Secret};
-use crate::ports::RecordsError;
+use crate::ports::{PasskeyAssertion, RecordsError};
 use crate::records::Erasure;
 use crate::session::SessionReport;
 use crate::view::ActivationView;
@@ -48,6 +48,10 @@ pub(crate) enum Request {
     PairingCode(Phone, Ask<Result<(), PairingError>>),
     /// See `CompanyHandle::cancel_pairing`.
     CancelPairing(Ask<()>),
+    /// See `CompanyHandle::passkey_response`.
+    PasskeyResponse(PasskeyAssertion, Ask<Result<(), PasskeyError>>),
+    /// See `CompanyHandle::passkey_confirm`.
+    PasskeyConfirm(Ask<Result<(), PasskeyError>>),
     /// See `CompanyHandle::reconnect`.
     Reconnect(Ask<()>),
     /// See `CompanyHandle::stop`.
@@ -195,6 +199,8 @@ async fn answer(desk: &mut Desk, request: Request) {
             desk.cancel_pairing();
             ask.done();
         }
+        Request::PasskeyResponse(assertion, ask) => ask.answer(desk.passkey_response(assertion)),
+        Request::PasskeyConfirm(ask) => ask.answer(desk.passkey_confirm()),
         Request::Reconnect(ask) => {
             desk.reconnect().await;
             ask.done();

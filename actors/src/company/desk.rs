@@ -31,7 +31,7 @@ use crate::session::COMMIT_AGAIN;
 use crate::session::machine::{Snapshot, Wish};
 use crate::settings::FleetSettings;
 use crate::task::OwnedTimer;
-use crate::view::{CompanyView, SessionState};
+use crate::view::{CompanyView, LimitKind, Limits, SessionState, SessionView};
 
 /// Timeline lines that may wait for a failing store; older ones are given up first.
 const NEWS_AT_MOST: usize = 64;
@@ -66,6 +66,8 @@ pub(crate) struct Desk {
     /// The last state told to observers.
     told: Option<SessionState>,
     course: Course,
+    /// The limits told to observers.
+    told_limits: Limits,
     pub(super) saga: SagaDesk,
     pub(super) funnel: Funnel,
     pub(super) codes: CodeDesk,
@@ -84,7 +86,7 @@ pub(crate) struct Desk {
 impl Desk {
     pub(super) fn new(args: DeskArgs, myself: ActorRef<CompanyMsg>) -> Self {
         let now = args.ports.clock.now();
-        let mut view = picture::session_at_rest(now);
+        let mut view = SessionView::at_rest(now);
         view.generation = args.generation;
         let settings = &args.settings;
         let saga = Activation::new(args.company_id, (settings.activation_backoff_min, settings.activation_backoff_max));
@@ -98,6 +100,7 @@ impl Desk {
             snapshot: Snapshot { view, linked: false, link_gone: true },
             told: None,
             course: Course::default(),
+            told_limits: Limits::default(),
             saga: SagaDesk::new(saga),
             funnel: Funnel::default(),
             codes: CodeDesk::default(),
@@ -277,6 +280,7 @@ impl Desk {
 
     /// Tells observers and the timeline about a change of the session's state.
     pub(super) fn session_moved(&mut self) {
+        self.limits_moved();
         let view = &self.snapshot.view;
         let (state, reason) = (view.state, view.reason);
         if self.told == Some(state) {
@@ -298,6 +302,15 @@ impl Desk {
         }
         if state == SessionState::Online {
             self.step_taken(FunnelStep::Online);
+        }
+    }
+
+    fn limits_moved(&mut self) {
+        let (before, now) = (std::mem::replace(&mut self.told_limits, self.snapshot.view.limits), self.snapshot.view.limits);
+        for kind in LimitKind::ALL {
+            if before.has(kind) != now.has(kind) {
+                self.publish(&Fact::SessionLimited { company: self.args.company_id, kind, limited: now.has(kind) });
+            }
         }
     }
 

@@ -17,16 +17,18 @@ pub(crate) struct CodeLimit {
 }
 
 impl CodeLimit {
-    /// Counts one more request, or refuses it without counting.
-    pub(crate) fn admit(&mut self, now: Instant) -> bool {
+    /// Counts one more request, or refuses it without counting and tells how long to wait.
+    pub(crate) fn admit(&mut self, now: Instant) -> Result<(), Duration> {
         while self.asked.front().is_some_and(|at| now.duration_since(*at) >= CODES_WITHIN) {
             self.asked.pop_front();
         }
-        let admitted = self.asked.len() < CODES;
-        if admitted {
-            self.asked.push_back(now);
+        match self.asked.front() {
+            Some(oldest) if self.asked.len() >= CODES => Err(CODES_WITHIN.saturating_sub(now.duration_since(*oldest))),
+            Some(_) | None => {
+                self.asked.push_back(now);
+                Ok(())
+            }
         }
-        admitted
     }
 }
 
@@ -38,8 +40,8 @@ mod tests {
     fn the_fourth_code_in_five_minutes_is_refused_and_a_refusal_does_not_count() {
         let mut limit = CodeLimit::default();
         let start = Instant::now();
-        assert!((0..3).all(|_| limit.admit(start)));
-        assert!(!limit.admit(start + Duration::from_secs(299)));
-        assert!(limit.admit(start + Duration::from_secs(300)));
+        assert!((0..3).all(|_| limit.admit(start).is_ok()));
+        assert_eq!(limit.admit(start + Duration::from_secs(299)), Err(Duration::from_secs(1)));
+        assert_eq!(limit.admit(start + Duration::from_secs(300)), Ok(()));
     }
 }

@@ -3,10 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use super::onboarding::window_ends;
-use crate::ids::Generation;
 use crate::records::{CompanyRecord, Desired, IntegrationStatus, SessionRecord, StoredCompany};
 use crate::settings::FleetSettings;
-use crate::view::{ActivationView, CompanyView, NextStep, SessionState, SessionView, StateReason};
+use crate::view::{ActivationView, CompanyView, Limits, NextStep, SessionState, SessionView, StateReason};
 
 /// A company with its session's picture; `saga` is what a saga under way shows.
 pub(crate) fn company(
@@ -49,7 +48,7 @@ pub(crate) fn minutes_over(record: &CompanyRecord, settings: &FleetSettings, now
 
 /// What is shown before a company's actor had its first say.
 pub(crate) fn before_start(stored: &StoredCompany, settings: &FleetSettings, now: DateTime<Utc>) -> CompanyView {
-    let session = stored.session.as_ref().map_or_else(|| session_at_rest(now), |record| recorded(record, now));
+    let session = stored.session.as_ref().map_or_else(|| SessionView::at_rest(now), |record| recorded(record, now));
     company(&stored.company, session, None, settings, now)
 }
 
@@ -67,27 +66,11 @@ fn recorded(record: &SessionRecord, now: DateTime<Utc>) -> SessionView {
         retry_at: record.not_before,
         action: will_dial.then_some(NextStep::Wait),
         own: record.own.clone(),
-        ..session_at_rest(now)
+        ..SessionView::at_rest(now)
     }
 }
 
-/// A session that nothing is known of.
-pub(crate) fn session_at_rest(now: DateTime<Utc>) -> SessionView {
-    SessionView {
-        state: SessionState::Idle,
-        since: now,
-        reason: None,
-        retry_at: None,
-        action: None,
-        qr: None,
-        pairing: None,
-        rounds_used: 0,
-        own: None,
-        generation: Generation::default(),
-    }
-}
-
-/// The session's picture while its actor is down: never `Online`, no codes.
+/// The session's picture while its actor is down: never `Online`, no codes, and of limits nothing is known.
 pub(crate) fn session_down(last: &SessionView, retry_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> SessionView {
     let parked = retry_at.is_none();
     SessionView {
@@ -98,6 +81,8 @@ pub(crate) fn session_down(last: &SessionView, retry_at: Option<DateTime<Utc>>, 
         action: Some(if parked { NextStep::ContactSupport } else { NextStep::Wait }),
         qr: None,
         pairing: None,
+        passkey: None,
+        limits: Limits::default(),
         ..last.clone()
     }
 }

@@ -7,16 +7,16 @@ use super::desk::Desk;
 use super::limits::CodeLimit;
 use super::onboarding::{Funnel, Visit, described, welcome, window_ends};
 use super::supervision::Child;
-use super::{ActivateRequestError, PairingError, QrError, activation, commits, picture};
-use crate::events::FunnelStep;
+use super::{ActivateRequestError, PairingError, PasskeyError, QrError, activation, commits, picture};
+use crate::events::{Fact, FunnelStep};
 use crate::fleet::CallError;
 use crate::ids::Phone;
-use crate::ports::RecordsError;
+use crate::ports::{PasskeyAssertion, RecordsError};
 use crate::records::{Change, EventKind, IntegrationStatus};
 use crate::session::machine::{Note, Snapshot, Wish};
 use crate::session::{SessionReport, machine};
 use crate::task::OwnedTimer;
-use crate::view::{ActivationView, PairingView, SessionState, StateReason};
+use crate::view::{ActivationView, PairingView, PasskeyStage, SessionState, StateReason};
 
 /// The one request for a pairing code that may be under way.
 #[derive(Default)]
@@ -73,7 +73,7 @@ impl Desk {
         }
         match report {
             SessionReport::Moved(snapshot) if matches!(self.child, Child::Running { .. }) => {
-                self.snapshot = snapshot;
+                self.snapshot = *snapshot;
                 self.session_moved();
                 let snapshot = &self.snapshot;
                 self.codes.look(snapshot);
@@ -92,21 +92,27 @@ impl Desk {
     fn session_noted(&mut self, note: Note) {
         let company = self.args.company_id;
         match note {
-            Note::LinkEnded(_, _) | Note::PairingRefused => {}
+            Note::LinkEnded(_, _) => {}
+            Note::PairingRefused => self.publish(&Fact::PairingRefused { company }),
+            Note::Passkey(step) => self.publish(&Fact::PasskeyMoved { company, step }),
+            Note::Measured(numbers) => self.publish(&Fact::LinkMeasured { company, numbers }),
             Note::RoundShown => {
                 self.note(EventKind::QrShown, serde_json::Value::Null);
                 self.step_taken(FunnelStep::QrShown);
             }
-            Note::FirstQr(after) => self.publish(&crate::events::Fact::FirstQr { company, after }),
+            Note::FirstQr(after) => self.publish(&Fact::FirstQr { company, after }),
             Note::PairingCodeShown => self.note(EventKind::PairingCodeShown, serde_json::Value::Null),
-            Note::PairingCodeFailed => self.codes.fail(),
+            Note::PairingCodeFailed { throttled } => {
+                self.publish(&Fact::PairingCodeFailed { company, throttled });
+                self.codes.answer(Err(if throttled { PairingError::TooMany { retry_after: None } } else { PairingError::Failed }));
+            }
             Note::Paired => {
                 self.note(EventKind::WhatsappPaired, serde_json::Value::Null);
                 self.step_taken(FunnelStep::Paired);
             }
             Note::PairedToOnline(after) => {
                 self.note(EventKind::WhatsappConnected, serde_json::Value::Null);
-                self.publish(&crate::events::Fact::PairedToOnline { company, after });
+                self.publish(&Fact::PairedToOnline { company, after });
             }
         }
     }
@@ -116,7 +122,7 @@ impl Desk {
         if self.funnel.first(FunnelStep::PageOpened) {
             self.note(EventKind::PageOpened, serde_json::Value::Null);
             let company = self.args.company_id;
-            self.publish(&crate::events::Fact::FunnelStep { company, step: FunnelStep::PageOpened });
+            self.publish(&Fact::FunnelStep { company, step: FunnelStep::PageOpened });
         }
         self.viewers_changed();
         self.settle().await;
@@ -161,7 +167,7 @@ impl Desk {
         if self.codes.busy() {
             return Err(PairingError::InProgress);
         }
-        if self.codes.limit.admit(Instant::now()) { Ok(()) } else { Err(PairingError::Failed) }
+        self.codes.limit.admit(Instant::now()).map_err(|wait| PairingError::TooMany { retry_after: Some(wait) })
     }
 
     fn request_of_code_state(&self) -> Result<(), PairingError> {
@@ -187,6 +193,21 @@ impl Desk {
     pub(super) fn cancel_pairing(&mut self) {
         self.codes.fail();
         self.wish(Wish::CancelPairing);
+    }
+
+    pub(super) fn passkey_response(&mut self, assertion: PasskeyAssertion) -> Result<(), PasskeyError> {
+        self.passkey_awaits(PasskeyStage::Requested)?;
+        if self.wish(Wish::PasskeyResponse(assertion)) { Ok(()) } else { Err(CallError::Unavailable.into()) }
+    }
+
+    pub(super) fn passkey_confirm(&mut self) -> Result<(), PasskeyError> {
+        self.passkey_awaits(PasskeyStage::Comparing)?;
+        if self.wish(Wish::PasskeyConfirm) { Ok(()) } else { Err(CallError::Unavailable.into()) }
+    }
+
+    fn passkey_awaits(&self, stage: PasskeyStage) -> Result<(), PasskeyError> {
+        let present = self.snapshot.view.passkey.as_ref().map(|passkey| passkey.stage);
+        if present == Some(stage) { Ok(()) } else { Err(PasskeyError::NotExpected) }
     }
 
     pub(super) async fn reconnect(&mut self) {
@@ -264,7 +285,7 @@ impl Desk {
         // Told once, by whoever created the company; the timeline already says so.
         self.funnel.first(FunnelStep::Redirected);
         let company = self.args.company_id;
-        self.publish(&crate::events::Fact::FunnelStep { company, step: FunnelStep::Redirected });
+        self.publish(&Fact::FunnelStep { company, step: FunnelStep::Redirected });
         self.settle().await;
     }
 }

@@ -14,7 +14,7 @@ use crate::events::Fact;
 use crate::ids::CompanyId;
 use crate::restart::Verdict;
 use crate::task::OwnedTimer;
-use crate::view::SessionState;
+use crate::view::{LimitKind, SessionState};
 
 impl Root {
     /// The supervision event of a company's actor.
@@ -22,8 +22,11 @@ impl Root {
         let Some(id) = self.actors.remove(&actor) else { return };
         if let Some(entry) = self.companies.get(&id) {
             entry.actor.send_replace(None);
-            let last = entry.view.borrow().session.state;
+            let (last, limits) = (entry.view.borrow().session.state, entry.view.borrow().session.limits);
             self.ports.events.publish(&Fact::SessionForgotten { company: id, last });
+            for kind in LimitKind::ALL.into_iter().filter(|kind| limits.has(*kind)) {
+                self.ports.events.publish(&Fact::SessionLimited { company: id, kind, limited: false });
+            }
         }
         match &mut self.draining {
             Some(drain) => {

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::ids::{CompanyId, Generation, OwnIdentity, Phone, SalonId, Secret};
 use crate::ports::RecordsError;
+use crate::view::{LinkNumbers, NewChatCap, Timelock};
 
 /// Opens links to WhatsApp. One implementation speaks the protocol, another is a fake for tests.
 #[async_trait]
@@ -42,7 +43,11 @@ pub enum LinkCommand {
     RequestPairingCode(Phone),
     /// Forget the pairing code; go back to QR.
     CancelPairing,
-    /// Send an IQ of our own and report whether it was answered.
+    /// Hand in what the owner's passkey answered.
+    PasskeyResponse(PasskeyAssertion),
+    /// The owner says that page and phone show the same code.
+    PasskeyConfirm,
+    /// Send an IQ of our own and report whether it was answered; then ask for the account's limits and take a sample of the client's numbers.
     Probe,
     /// Close in good order (flush what is pending) and end with [`LinkEnd::Closed`].
     Close,
@@ -76,18 +81,53 @@ pub enum LinkFact {
         /// WhatsApp says "too often".
         throttled: bool,
     },
-    /// The owner must confirm with a passkey, which this page cannot produce.
-    PasskeyNeeded,
+    /// WhatsApp wants an assertion of the owner's passkey, which only a page of its own can produce.
+    PasskeyRequested {
+        /// What to ask the passkey for, as JSON.
+        options: Secret,
+        /// How long WhatsApp waits.
+        valid_for: Duration,
+    },
+    /// WhatsApp accepted the assertion; the owner must compare this code with the phone's.
+    PasskeyCode(Secret),
+    /// Nothing came of the passkey step. A fresh link can try again.
+    PasskeyFailed(PasskeyFailure),
     /// The phone accepted, and the credentials are durable. Not yet online.
     Paired(OwnIdentity),
     /// The phone scanned but WhatsApp refused (for instance no free device slot).
     PairingRefused,
     /// Logged in and answering.
     Online(OwnIdentity),
+    /// First messages are refused, or (`None`) they are not.
+    Timelock(Option<Timelock>),
+    /// The quota of new chats, or (`None`) there is none.
+    NewChatCap(Option<NewChatCap>),
+    /// A sample of the client's numbers since the link began.
+    Measured(LinkNumbers),
     /// WhatsApp answered our probe.
     ProbeAnswered,
     /// It did not.
     ProbeUnanswered,
+}
+
+/// What the owner's passkey answered, checked for its form only: whether it is genuine, WhatsApp says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasskeyAssertion {
+    /// Which passkey.
+    pub credential_id: Vec<u8>,
+    /// The `PublicKeyCredential` as JSON.
+    pub json: Secret,
+}
+
+/// Why the passkey step failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PasskeyFailure {
+    /// WhatsApp or the phone's owner said no.
+    Refused,
+    /// What WhatsApp or the phone said can't be used.
+    Broken,
+    /// It took too long.
+    TimedOut,
 }
 
 /// Why a link ended.
@@ -118,6 +158,29 @@ pub enum LinkEnd {
     StorageFailed,
     /// The link's own code panicked.
     Crashed,
+}
+
+impl LinkEnd {
+    /// The name in metric labels and in the status.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Lost(LossKind::Dial) => "dial_failed",
+            Self::Lost(LossKind::Disconnected) => "disconnected",
+            Self::Lost(LossKind::Service) => "service_error",
+            Self::Lost(LossKind::Silent) => "silent",
+            Self::Lost(LossKind::Proxy) => "proxy_failed",
+            Self::RestartRequired => "restart_required",
+            Self::QrExhausted => "qr_exhausted",
+            Self::Replaced => "replaced",
+            Self::LoggedOut => "logged_out",
+            Self::Banned { .. } => "banned",
+            Self::Locked => "locked",
+            Self::Outdated => "outdated",
+            Self::StorageFailed => "storage_failed",
+            Self::Crashed => "crashed",
+        }
+    }
 }
 
 /// Kinds of loss, for metrics and words.

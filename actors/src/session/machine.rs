@@ -22,7 +22,9 @@
 //! - one link at a time: nothing is opened before the last one ended or was dropped;
 //! - what has to survive is persisted before it is published; once paired, `desired = Online` comes first.
 
+mod account;
 mod links;
+mod passkey;
 mod picture;
 mod restore;
 #[cfg(test)]
@@ -44,14 +46,14 @@ use crate::ports::LinkCommand;
 use crate::records::{Desired, SessionRecord};
 use crate::restart::full_jitter;
 use crate::settings::FleetSettings;
-use crate::view::{PairingView, QrView, SessionState, StateReason};
+use crate::view::{PairingView, PasskeyView, QrView, SessionState, StateReason};
+
+use account::Account;
 
 /// How long a link may take to close in good order before it is dropped. The protocol client flushes for up to 5 s twice.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 /// How long an answer to our probe may take before we count it as missing ourselves; the link's own limit is shorter.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-/// How long the owner may take for the passkey step.
-const PASSKEY_WITHIN: Duration = Duration::from_secs(180);
 /// Probes without an answer, one after the other, that make a session deaf.
 const DEAF_AFTER: u32 = 2;
 
@@ -99,7 +101,13 @@ pub(crate) struct Machine {
     rounds_used: u32,
     qr: Option<QrView>,
     pairing: Option<PairingView>,
+    passkey: Option<PasskeyView>,
     wanted: Option<WantedCode>,
+    /// For which phone this unpaired device asked WhatsApp for a code.
+    code_for: Option<Phone>,
+    /// What went wrong when the owner last tried to link; shown until the next try gets further.
+    trouble: Option<StateReason>,
+    account: Account,
     /// Losses since the last stable time: the exponent of the backoff.
     losses: u32,
     /// The one immediate reconnect after 515 is used up until the next `Online` or `Paired`.
@@ -177,8 +185,12 @@ impl Machine {
         if state != SessionState::AwaitingCode {
             self.pairing = None;
         }
+        if state != SessionState::AwaitingPasskey {
+            self.passkey = None;
+        }
         if state == SessionState::Idle || state.is_final() {
             self.wanted = None;
+            self.trouble = None;
         }
         self.state = state;
         self.reason = reason;
@@ -207,6 +219,7 @@ impl Machine {
         }
         self.generation = self.generation.next();
         self.slot = Slot::Open;
+        self.account.tally.dialled();
         self.actions.push(Effect::OpenLink(self.generation));
         self.set(TimerKind::Connect, self.settings.connect_timeout);
     }
@@ -271,7 +284,7 @@ impl Machine {
         let snapshot = self.snapshot();
         if self.shown.as_ref() != Some(&snapshot) {
             self.shown = Some(snapshot.clone());
-            effects.push(Effect::Publish(snapshot));
+            effects.push(Effect::Publish(Box::new(snapshot)));
         }
         effects.append(&mut self.actions);
         effects.extend(self.notes.drain(..).map(Effect::Note));

@@ -300,7 +300,8 @@ impl FakeConnector {
             LinkCommand::Close | LinkCommand::LogOut if script.stubborn => None,
             LinkCommand::Close => Some(LinkEnd::Closed),
             LinkCommand::LogOut => Some(LinkEnd::LoggedOut),
-            LinkCommand::CancelPairing => None,
+            // The test answers.
+            LinkCommand::CancelPairing | LinkCommand::PasskeyResponse(_) | LinkCommand::PasskeyConfirm => None,
         }
     }
 

@@ -156,7 +156,8 @@ async fn a_pairing_code_comes_back_to_who_asked_and_a_fourth_in_five_minutes_is_
         company.cancel_pairing().await.unwrap();
         until_state(&company, SessionState::AwaitingScan).await;
     }
-    assert_eq!(company.request_pairing_code(phone.clone()).await, Err(PairingError::Failed));
+    let refused = company.request_pairing_code(phone.clone()).await;
+    assert!(matches!(refused, Err(PairingError::TooMany { retry_after: Some(wait) }) if wait <= Duration::from_secs(300)), "{refused:?}");
     let asked = world.connector.commands(company.company_id());
     assert_eq!(asked.iter().filter(|command| matches!(command, LinkCommand::RequestPairingCode(_))).count(), 3);
     fleet.drain(GRACE).await;

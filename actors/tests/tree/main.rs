@@ -9,3 +9,4 @@ mod lifecycle;
 mod mail;
 mod ractor_facts;
 mod supervision;
+mod ways;

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{ANSWER_WITHIN, DEAF_AFTER, Effect, Machine, Moment, Note, PASSKEY_WITHIN, Slot, TimerKind, between, later};
+use super::{ANSWER_WITHIN, DEAF_AFTER, Effect, Machine, Moment, Note, Slot, TimerKind, between, later};
 use crate::ids::{OwnIdentity, Phone, Secret};
-use crate::ports::{LinkCommand, LinkEnd, LinkFact, LossKind};
+use crate::ports::{LinkCommand, LinkEnd, LinkFact, LossKind, PasskeyFailure};
 use crate::records::Desired;
 use crate::view::{PairingView, QrView, SessionState, StateReason};
 
 impl Machine {
     pub(super) fn fact(&mut self, fact: LinkFact, at: Moment) {
         match (self.slot, fact) {
+            (Slot::Open | Slot::Closing { .. }, LinkFact::Measured(sample)) => self.measured(sample),
             (Slot::Open, fact) => self.fact_of_open_link(fact, at),
             // The owner scanned in the very moment the link was given up for want of viewers: the credentials exist, so use them.
             (Slot::Closing { .. }, LinkFact::Paired(own)) if self.reason == Some(StateReason::OwnerLeft) && !self.draining => {
@@ -28,25 +29,36 @@ impl Machine {
         match fact {
             LinkFact::Qr { text, valid_for, attempt } => self.qr_shown(text, valid_for, attempt, now),
             LinkFact::PairingCode { code, phone, valid_for } => self.code_shown(code, phone, valid_for, now),
-            LinkFact::PairingCodeFailed { throttled: _ } => {
-                self.wanted = None;
-                self.notes.push(Note::PairingCodeFailed);
-            }
-            LinkFact::PasskeyNeeded if self.own.is_some() => {}
-            LinkFact::PasskeyNeeded => {
-                self.enter(SessionState::AwaitingPasskey, None, now);
-                self.set(TimerKind::Connect, PASSKEY_WITHIN);
-            }
+            LinkFact::PairingCodeFailed { throttled } => self.code_failed(throttled),
+            LinkFact::PasskeyRequested { options, valid_for } => self.passkey_requested(options, valid_for, now),
+            LinkFact::PasskeyCode(code) => self.passkey_code(code),
+            LinkFact::PasskeyFailed(failure) => self.passkey_failed(failure, now),
             LinkFact::Paired(own) => self.paired(own, now),
-            LinkFact::PairingRefused => self.notes.push(Note::PairingRefused),
+            LinkFact::PairingRefused => self.pairing_refused(),
             LinkFact::Online(own) => self.online(own, now),
+            LinkFact::Timelock(lock) => self.timelock_told(lock, now),
+            LinkFact::NewChatCap(cap) => self.cap_told(cap, now),
+            LinkFact::Measured(sample) => self.measured(sample),
             LinkFact::ProbeAnswered => self.probe_answered(),
             LinkFact::ProbeUnanswered => self.unanswered(at),
         }
     }
 
+    pub(super) fn code_failed(&mut self, throttled: bool) {
+        self.wanted = None;
+        self.notes.push(Note::PairingCodeFailed { throttled });
+    }
+
+    fn pairing_refused(&mut self) {
+        if self.own.is_none() {
+            self.trouble = Some(StateReason::PairingRefused);
+        }
+        self.notes.push(Note::PairingRefused);
+    }
+
     fn code_shown(&mut self, code: Secret, phone: Phone, valid_for: Duration, now: DateTime<Utc>) {
-        if self.own.is_some() {
+        // The phone was quicker than the code.
+        if self.own.is_some() || self.state == SessionState::AwaitingPasskey {
             return;
         }
         self.wanted = None;
@@ -66,7 +78,8 @@ impl Machine {
             self.desired = Desired::Stopped;
         }
         let qr = QrView { text, attempt, expires_at: later(now, valid_for) };
-        if self.state != SessionState::AwaitingCode {
+        // A code to type and the passkey step outlive the codes to scan that go on beside them.
+        if !matches!(self.state, SessionState::AwaitingCode | SessionState::AwaitingPasskey) {
             self.enter(SessionState::AwaitingScan, None, now);
             self.set(TimerKind::Connect, valid_for.saturating_add(self.settings.connect_timeout));
         }
@@ -86,6 +99,9 @@ impl Machine {
         self.rounds_used = 0;
         self.restarted = false;
         self.wanted = None;
+        self.code_for = None;
+        self.trouble = None;
+        self.limits_void();
         self.asked_at = None;
         self.paired_at = Some(now);
         self.paired_on = Some(self.generation);
@@ -109,6 +125,7 @@ impl Machine {
         self.wanted = None;
         self.asked_at = None;
         self.not_before = None;
+        self.limits_unasked();
         self.clear(TimerKind::CodeOver);
         self.clear(TimerKind::Connect);
         self.enter(SessionState::Online, None, now);
@@ -154,14 +171,22 @@ impl Machine {
 
     fn link_gone(&mut self, end: LinkEnd) {
         self.slot = Slot::Free;
-        let of_the_link =
-            [TimerKind::Connect, TimerKind::Stable, TimerKind::Probe, TimerKind::Answer, TimerKind::CodeOver, TimerKind::Close];
+        let of_the_link = [
+            TimerKind::Connect,
+            TimerKind::Stable,
+            TimerKind::Probe,
+            TimerKind::Answer,
+            TimerKind::CodeOver,
+            TimerKind::Unlock,
+            TimerKind::Close,
+        ];
         for kind in of_the_link {
             self.clear(kind);
         }
         if let Some(wanted) = &mut self.wanted {
             wanted.asked = false;
         }
+        self.account.tally.ended(end);
         self.notes.push(Note::LinkEnded(self.generation, end));
     }
 
@@ -239,6 +264,11 @@ impl Machine {
         if self.own.is_some() {
             return self.lost(Some(StateReason::ServiceUnavailable), at);
         }
+        if self.state == SessionState::AwaitingPasskey {
+            // The owner did scan, but WhatsApp waits for a passkey no longer than it shows codes.
+            self.passkey_missed(PasskeyFailure::TimedOut);
+            return self.dial(SessionState::Connecting, None, at.now);
+        }
         self.rounds_used = self.rounds_used.saturating_add(1);
         self.wanted = None;
         self.enter(SessionState::Idle, Some(StateReason::QrExhausted), at.now);
@@ -261,6 +291,7 @@ impl Machine {
 
     pub(super) fn due(&mut self, kind: TimerKind, at: Moment) {
         match kind {
+            TimerKind::Connect if self.state == SessionState::AwaitingPasskey => self.passkey_failed(PasskeyFailure::TimedOut, at.now),
             TimerKind::Connect => {
                 self.cut_off(LinkEnd::Lost(LossKind::Silent));
                 self.lost(Some(StateReason::ConnectTimeout), at);
@@ -275,7 +306,7 @@ impl Machine {
                 self.losses = 0;
                 self.replaced_probed = false;
             }
-            TimerKind::Probe => self.probe(),
+            TimerKind::Probe | TimerKind::Unlock => self.probe(),
             TimerKind::Answer => self.unanswered(at),
             TimerKind::CodeOver => self.back_to_qr(at.now),
             TimerKind::Linger => self.owner_left(at.now),

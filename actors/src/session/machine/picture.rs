@@ -2,23 +2,45 @@
 
 use super::{Effect, Machine, Snapshot};
 use crate::records::{Desired, SessionRecord};
-use crate::view::{NextStep, SessionState, SessionView, StateReason};
+use crate::view::{NextStep, PasskeyStage, SessionState, SessionView, StateReason};
 
 impl Machine {
     pub(super) fn snapshot(&self) -> Snapshot {
         let view = SessionView {
             state: self.state,
             since: self.since,
-            reason: self.reason,
+            reason: self.shown_reason(),
             retry_at: self.retry_at,
             action: self.next_step(),
             qr: if self.state == SessionState::AwaitingScan { self.qr.clone() } else { None },
             pairing: self.pairing.clone(),
+            passkey: self.passkey.clone(),
             rounds_used: self.rounds_used,
             own: self.own.clone(),
+            limits: self.account.limits,
+            link: self.account.tally.shown.clone(),
             generation: self.generation,
         };
         Snapshot { view, linked: self.own.is_some(), link_gone: self.at_rest() }
+    }
+
+    /// While a code is awaited, what went wrong with the last try matters more than why the link is as it is.
+    fn shown_reason(&self) -> Option<StateReason> {
+        match self.state {
+            SessionState::Connecting | SessionState::AwaitingScan | SessionState::AwaitingCode | SessionState::Backoff => {
+                self.trouble.or(self.reason)
+            }
+            SessionState::Idle
+            | SessionState::AwaitingPasskey
+            | SessionState::Pairing
+            | SessionState::Online
+            | SessionState::Deaf
+            | SessionState::Replaced
+            | SessionState::LoggedOut
+            | SessionState::Banned
+            | SessionState::Outdated
+            | SessionState::Parked => self.reason,
+        }
     }
 
     fn next_step(&self) -> Option<NextStep> {
@@ -26,13 +48,21 @@ impl Machine {
             SessionState::Idle => Some(self.next_step_when_idle()),
             SessionState::AwaitingScan => Some(NextStep::ScanQr),
             SessionState::AwaitingCode => Some(NextStep::EnterCode),
-            SessionState::AwaitingPasskey => Some(NextStep::UsePairingCode),
+            SessionState::AwaitingPasskey => Some(self.next_step_with_passkey()),
             SessionState::Connecting | SessionState::Pairing | SessionState::Backoff | SessionState::Deaf => Some(NextStep::Wait),
             SessionState::Online => None,
             SessionState::Replaced => Some(NextStep::Reconnect),
             SessionState::LoggedOut => Some(NextStep::RequestQr),
             SessionState::Banned if self.not_before.is_some() => Some(NextStep::Wait),
             SessionState::Banned | SessionState::Outdated | SessionState::Parked => Some(NextStep::ContactSupport),
+        }
+    }
+
+    fn next_step_with_passkey(&self) -> NextStep {
+        match self.passkey.as_ref().map(|passkey| passkey.stage) {
+            Some(PasskeyStage::Requested) | None => NextStep::UsePasskey,
+            Some(PasskeyStage::Comparing) => NextStep::CompareCodes,
+            Some(PasskeyStage::Checking | PasskeyStage::Confirming) => NextStep::Wait,
         }
     }
 

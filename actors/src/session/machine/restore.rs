@@ -1,5 +1,6 @@
 //! How a session begins: what the record says is shown again, what should be online is dialled.
 
+use super::account::Account;
 use super::{Machine, Moment, Slot, TimerKind, between};
 use crate::ids::{CompanyId, Generation, OwnIdentity};
 use crate::records::{Desired, SessionRecord};
@@ -65,8 +66,7 @@ impl Machine {
     pub(crate) fn new(origin: Origin) -> Self {
         let (own, found) = identity(origin.stored.as_ref(), origin.credentials.clone());
         let (state, reason, since) = first_picture(&origin, found);
-        let stored = origin.stored;
-        let wanted = found || stored.as_ref().is_some_and(|record| record.desired == Desired::Online);
+        let wanted = found || origin.stored.as_ref().is_some_and(|record| record.desired == Desired::Online);
         Self {
             company: origin.company,
             settings: origin.settings,
@@ -74,7 +74,7 @@ impl Machine {
             reason,
             since,
             retry_at: None,
-            not_before: stored.as_ref().and_then(|record| record.not_before),
+            not_before: origin.stored.as_ref().and_then(|record| record.not_before),
             desired: if wanted && origin.held.is_none() { Desired::Online } else { Desired::Stopped },
             own,
             slot: Slot::Free,
@@ -83,7 +83,11 @@ impl Machine {
             rounds_used: 0,
             qr: None,
             pairing: None,
+            passkey: None,
             wanted: None,
+            code_for: None,
+            trouble: None,
+            account: Account::default(),
             losses: 0,
             restarted: false,
             replaced_probed: false,
@@ -94,7 +98,7 @@ impl Machine {
             draining: false,
             timers: BTreeMap::new(),
             timer_number: 0,
-            stored,
+            stored: origin.stored,
             shown: None,
             actions: Vec::new(),
             notes: Vec::new(),

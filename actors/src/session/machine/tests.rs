@@ -1,4 +1,6 @@
+mod account;
 mod owners;
+mod passkey;
 mod properties;
 
 use std::sync::Arc;
@@ -8,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
 use crate::ids::Secret;
-use crate::ports::{LinkEnd, LinkFact, LossKind};
-use crate::view::NextStep;
+use crate::ports::{LinkEnd, LinkFact, LossKind, PasskeyAssertion, PasskeyFailure};
+use crate::view::{LinkNumbers, NextStep, Timelock};
 
 fn start() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_168_800, 0).unwrap()
@@ -33,6 +35,18 @@ fn qr(attempt: u32) -> LinkFact {
 
 fn code() -> LinkFact {
     LinkFact::PairingCode { code: Secret::new("ABCD-EFGH"), phone: phone(), valid_for: seconds(180) }
+}
+
+fn passkey_request(valid_for: u64) -> LinkFact {
+    LinkFact::PasskeyRequested { options: Secret::new("{}"), valid_for: seconds(valid_for) }
+}
+
+fn assertion() -> PasskeyAssertion {
+    PasskeyAssertion { credential_id: vec![1], json: Secret::new("{}") }
+}
+
+fn timelock(ends_in: Option<u64>) -> LinkFact {
+    LinkFact::Timelock(Some(Timelock { ends_at: ends_in.map(|left| later(start(), seconds(left))) }))
 }
 
 fn origin(stored: Option<SessionRecord>) -> Origin {

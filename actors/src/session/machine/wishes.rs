@@ -14,6 +14,8 @@ impl Machine {
             Wish::ShowQr => self.show_qr(at.now),
             Wish::PairingCode(phone) => self.pairing_code(phone, at.now),
             Wish::CancelPairing => self.cancel_pairing(at.now),
+            Wish::PasskeyResponse(assertion) => self.passkey_response(assertion),
+            Wish::PasskeyConfirm => self.passkey_confirmed(),
             Wish::Viewers(true) => {
                 self.viewers = true;
                 self.viewer_came(at.now);
@@ -72,9 +74,10 @@ impl Machine {
 
     fn pairing_code(&mut self, phone: Phone, now: DateTime<Utc>) {
         if self.own.is_some() {
-            self.notes.push(Note::PairingCodeFailed);
+            self.notes.push(Note::PairingCodeFailed { throttled: false });
             return;
         }
+        self.forget_other_phone(&phone, now);
         match self.state {
             SessionState::Idle | SessionState::LoggedOut => {
                 self.wanted = Some(WantedCode { phone, asked: false });
@@ -84,17 +87,35 @@ impl Machine {
                 self.wanted = Some(WantedCode { phone, asked: false });
                 self.linger();
             }
-            SessionState::AwaitingScan | SessionState::AwaitingCode | SessionState::AwaitingPasskey => {
+            SessionState::AwaitingScan | SessionState::AwaitingCode => {
                 self.wanted = Some(WantedCode { phone, asked: false });
                 self.ask_for_code();
                 self.linger();
+            }
+            // Another way out of the passkey step, for instance with a phone that has none.
+            SessionState::AwaitingPasskey => {
+                self.start_anew(now, false);
+                self.wanted = Some(WantedCode { phone, asked: false });
             }
             SessionState::Pairing
             | SessionState::Online
             | SessionState::Replaced
             | SessionState::Banned
             | SessionState::Outdated
-            | SessionState::Parked => self.notes.push(Note::PairingCodeFailed),
+            | SessionState::Parked => self.notes.push(Note::PairingCodeFailed { throttled: false }),
+        }
+    }
+
+    /// What this device agreed on with one phone must not meet another: for another phone it begins as a device nobody knows.
+    fn forget_other_phone(&mut self, phone: &Phone, now: DateTime<Utc>) {
+        if self.code_for.as_ref().is_none_or(|before| before == phone) {
+            return;
+        }
+        self.code_for = None;
+        match self.slot {
+            Slot::Free | Slot::Queued => self.forget_credentials(),
+            Slot::Open => self.start_anew(now, true),
+            Slot::Closing { then_dial, .. } => self.slot = Slot::Closing { then_dial, then_erase: true },
         }
     }
 
@@ -105,11 +126,16 @@ impl Machine {
             && self.slot == Slot::Open
         {
             wanted.asked = true;
+            self.code_for = Some(wanted.phone.clone());
             self.actions.push(Effect::Command(LinkCommand::RequestPairingCode(wanted.phone.clone())));
         }
     }
 
     fn cancel_pairing(&mut self, now: DateTime<Utc>) {
+        self.trouble = None;
+        if self.state == SessionState::AwaitingPasskey {
+            return self.start_anew(now, false);
+        }
         let asked = self.wanted.take().is_some_and(|wanted| wanted.asked);
         if (asked || self.pairing.is_some()) && self.slot == Slot::Open {
             self.actions.push(Effect::Command(LinkCommand::CancelPairing));
@@ -189,6 +215,7 @@ impl Machine {
             // The company erases record and credentials itself, together with its own.
             self.own = None;
             self.stored = None;
+            self.limits_void();
         }
         self.enter(SessionState::Idle, Some(reason), now);
     }
@@ -207,6 +234,8 @@ impl Machine {
 
     pub(super) fn forget_credentials(&mut self) {
         self.own = None;
+        self.code_for = None;
+        self.limits_void();
         self.desired = Desired::Stopped;
         self.erase = true;
     }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::events::PasskeyStep;
 use crate::ids::{Generation, Phone};
-use crate::ports::{LinkCommand, LinkEnd, LinkFact};
+use crate::ports::{LinkCommand, LinkEnd, LinkFact, PasskeyAssertion};
 use crate::records::SessionRecord;
-use crate::view::{SessionView, StateReason};
+use crate::view::{LinkNumbers, SessionView, StateReason};
 
 /// When a step happens: the wall clock, and a random number in `[0, 1)` for jitter.
 #[derive(Debug, Clone, Copy)]
@@ -25,8 +26,12 @@ pub(crate) enum Wish {
     ShowQr,
     /// Get a pairing code for this phone.
     PairingCode(Phone),
-    /// Back from the pairing code to QR.
+    /// Back from the pairing code or the passkey step to QR.
     CancelPairing,
+    /// Hand in what the owner's passkey answered.
+    PasskeyResponse(PasskeyAssertion),
+    /// Page and phone show the same code.
+    PasskeyConfirm,
     /// Does anybody look at the page?
     Viewers(bool),
     /// Take the link back.
@@ -81,6 +86,8 @@ pub(crate) enum TimerKind {
     ReplacedProbe,
     /// The ban is over.
     BanOver,
+    /// WhatsApp's lock on first messages should be over.
+    Unlock,
 }
 
 /// One armed timer. A timer whose number is not the armed one is late and ignored.
@@ -100,7 +107,7 @@ pub(crate) enum Effect {
     /// Erase credentials and store this record instead, in one commit; what follows waits for it.
     EraseCredentials(Option<SessionRecord>),
     /// Show the new picture.
-    Publish(Snapshot),
+    Publish(Box<Snapshot>),
     /// Ask the fleet for a permit to dial.
     RequestDial,
     /// Start this link.
@@ -129,9 +136,16 @@ pub(crate) enum Note {
     /// A pairing code was shown.
     PairingCodeShown,
     /// The wish for a pairing code failed.
-    PairingCodeFailed,
+    PairingCodeFailed {
+        /// WhatsApp says "too often".
+        throttled: bool,
+    },
     /// The phone scanned and WhatsApp refused.
     PairingRefused,
+    /// The passkey step moved on.
+    Passkey(PasskeyStep),
+    /// The client's numbers since the last sample.
+    Measured(LinkNumbers),
     /// The phone accepted.
     Paired,
     /// Online after a pairing, this long after it.

@@ -22,6 +22,9 @@ fn wishes() -> impl Strategy<Value = Wish> {
         4 => Just(Wish::ShowQr),
         3 => Just(Wish::PairingCode(phone())),
         2 => Just(Wish::CancelPairing),
+        1 => Just(Wish::PairingCode(own().phone)),
+        2 => Just(Wish::PasskeyResponse(assertion())),
+        2 => Just(Wish::PasskeyConfirm),
         3 => any::<bool>().prop_map(Wish::Viewers),
         2 => Just(Wish::Reconnect),
         1 => Just(Wish::Renew),
@@ -36,7 +39,13 @@ fn facts() -> impl Strategy<Value = LinkFact> {
         (1_u32..7).prop_map(qr),
         Just(code()),
         Just(LinkFact::PairingCodeFailed { throttled: true }),
-        Just(LinkFact::PasskeyNeeded),
+        (1_u64..300).prop_map(passkey_request),
+        Just(LinkFact::PasskeyCode(Secret::new("WXYZ-1234"))),
+        Just(LinkFact::PasskeyFailed(PasskeyFailure::Refused)),
+        Just(LinkFact::PasskeyFailed(PasskeyFailure::Broken)),
+        proptest::option::of(0_u64..1000).prop_map(timelock),
+        Just(LinkFact::NewChatCap(None)),
+        (0_u64..1000).prop_map(|bytes| LinkFact::Measured(LinkNumbers { bytes_sent: bytes, ..LinkNumbers::default() })),
         Just(LinkFact::Paired(own())),
         Just(LinkFact::PairingRefused),
         Just(LinkFact::Online(own())),
@@ -183,6 +192,7 @@ impl Referee {
         if to.is_final() {
             assert!(matches!(machine.slot, Slot::Free | Slot::Closing { .. }), "a final state with a link: {to:?}");
         }
+        assert_eq!(machine.passkey.is_some(), to == SessionState::AwaitingPasskey, "the passkey step is a state");
         let unpaired_and_alone = machine.own.is_none() && !machine.viewers && machine.slot == Slot::Open;
         if unpaired_and_alone {
             assert!(machine.timers.contains_key(&TimerKind::Linger), "an unpaired link without viewers stays for ever");

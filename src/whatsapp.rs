@@ -14,6 +14,7 @@
 mod backend;
 mod egress;
 mod gate;
+mod limits;
 mod link;
 #[cfg(test)]
 #[cfg(feature = "sandbox")]

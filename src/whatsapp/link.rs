@@ -3,8 +3,11 @@
 //! The link owns everything it starts. However it ends, by an event, a command, a failure or by being dropped, the client is
 //! shut down, its state is written and the connection is closed by a tracked task that holds the company's permit until then.
 
+mod account;
+mod failed_dial;
 mod held;
 mod pairing;
+mod passkey;
 mod serve;
 
 use std::sync::Arc;
@@ -110,6 +113,8 @@ async fn unless_closed<T>(
                 None | Some(LinkCommand::Close) => return None,
                 Some(LinkCommand::Probe) => reports.report(LinkFact::ProbeUnanswered),
                 Some(LinkCommand::CancelPairing) => *early = None,
+                // Nobody has asked for it before the connection stood.
+                Some(LinkCommand::PasskeyResponse(_) | LinkCommand::PasskeyConfirm) => {}
                 Some(wish @ (LinkCommand::LogOut | LinkCommand::RequestPairingCode(_))) => *early = Some(wish),
             },
         }

@@ -6,8 +6,10 @@ use frontdesk_actors::ids::{OwnIdentity, Secret};
 use frontdesk_actors::ports::{LinkEnd, LossKind};
 use wacore::types::events::{ConnectFailureReason, Event, EventInterest, EventKind};
 use whatsapp_rust::Jid;
+use whatsapp_rust::passkey::parse_request_options;
 
 use super::egress::Progress;
+use super::limits::{self, Limit};
 
 /// A connection that was heard this recently did not die of silence. The library gives up after 20 s without an answer.
 const RECENTLY: Duration = Duration::from_secs(10);
@@ -27,8 +29,16 @@ pub(super) enum Heard {
     Paired(Option<OwnIdentity>),
     /// The phone scanned, but it will not be.
     PairingRefused,
-    /// A passkey is wanted.
-    PasskeyNeeded,
+    /// An assertion of the owner's passkey is wanted, by these options.
+    PasskeyRequested(Secret),
+    /// Phone and page must show the same code. `agreed`: WhatsApp knows this device, nobody needs to compare.
+    PasskeyCode { code: Secret, agreed: bool },
+    /// What came in the passkey step can't be used.
+    PasskeyBroken,
+    /// A limit on first messages.
+    Limit(Limit),
+    /// A first message was refused by a limit.
+    FirstMessageRefused,
     /// Logged in and answering.
     Connected,
     /// The service complained; the connection may live on.
@@ -48,7 +58,10 @@ pub(super) fn interest() -> EventInterest {
         EventKind::PairError,
         EventKind::QrScannedWithoutMultidevice,
         EventKind::PairPasskeyRequest,
+        EventKind::PairPasskeyConfirmation,
         EventKind::PairPasskeyError,
+        EventKind::MexNotification,
+        EventKind::ServerAck,
         EventKind::Connected,
         EventKind::Disconnected,
         EventKind::LoggedOut,
@@ -72,8 +85,12 @@ pub(super) fn translate(event: &Event) -> Option<Heard> {
             Heard::CodeFailed { throttled }
         }
         Event::PairSuccess(paired) => Heard::Paired(identity(Some(&paired.id), Some(&paired.lid))),
-        Event::PairError(_) | Event::QrScannedWithoutMultidevice(_) | Event::PairPasskeyError(_) => Heard::PairingRefused,
-        Event::PairPasskeyRequest(_) => Heard::PasskeyNeeded,
+        Event::PairError(_) | Event::QrScannedWithoutMultidevice(_) => Heard::PairingRefused,
+        Event::PairPasskeyRequest(request) => passkey_request(&request.request_options_json),
+        Event::PairPasskeyConfirmation(code) => Heard::PasskeyCode { code: Secret::new(code.code.clone()), agreed: code.skip_handoff_ux },
+        Event::PairPasskeyError(_) => Heard::PasskeyBroken,
+        Event::MexNotification(news) => Heard::Limit(limits::told(&news.op_name, &news.payload)?),
+        Event::ServerAck(ack) if ack.error.as_deref() == Some(limits::REFUSED) => Heard::FirstMessageRefused,
         Event::Connected(_) => Heard::Connected,
         Event::Disconnected(_) => Heard::End(LinkEnd::Lost(LossKind::Disconnected)),
         Event::LoggedOut(logout) => Heard::End(failure(&logout.reason)),
@@ -85,6 +102,14 @@ pub(super) fn translate(event: &Event) -> Option<Heard> {
         // The library's enum grows; what isn't in `interest` doesn't concern a link.
         _ => return None,
     })
+}
+
+/// Options that no authenticator could read are not shown to anybody.
+fn passkey_request(options: &str) -> Heard {
+    match parse_request_options(options) {
+        Ok(_) => Heard::PasskeyRequested(Secret::new(options)),
+        Err(_) => Heard::PasskeyBroken,
+    }
 }
 
 /// What a refused login means for the credentials.

@@ -74,6 +74,11 @@ impl Pairing {
         self.qr_used_up = true;
     }
 
+    /// A code is out that the phone's owner may have typed.
+    pub(super) fn is_out(&self) -> bool {
+        self.until.is_some()
+    }
+
     /// Neither a QR code nor a pairing code can lead anywhere on this connection.
     pub(super) fn is_dead_end(&self) -> bool {
         self.qr_used_up && self.asking.is_none() && self.until.is_none()

@@ -2,34 +2,29 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use frontdesk_actors::ids::{OwnIdentity, Phone};
-use frontdesk_actors::ports::{LinkCommand, LinkEnd, LinkFact, LinkReports, LossKind};
+use frontdesk_actors::ids::{OwnIdentity, Phone, Secret};
+use frontdesk_actors::ports::{LinkCommand, LinkEnd, LinkFact, LinkReports, LossKind, PasskeyAssertion, PasskeyFailure};
+use frontdesk_actors::view::{LinkNumbers, Timelock};
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use wacore::iq::keepalive::KeepaliveSpec;
 use wacore::store::error::StoreError;
 use wacore::store::traits::DeviceStore;
-use whatsapp_rust::request::IqError;
 use whatsapp_rust::{Client, Jid};
 
 use super::super::Shared;
 use super::super::backend::Backend;
-use super::super::egress::{Line, Progress};
+use super::super::limits::Limit;
 use super::super::translate::{self, Ending, Heard};
+use super::account;
+use super::failed_dial::tell_failed_dial;
 use super::held::Held;
 use super::pairing::{self, Answer, Pairing};
-
-/// WhatsApp has this long to answer our probe (tests wait less)…
-const PROBE_LIMIT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 20 });
-
-/// …and the probe as a whole a little more: a stuck connection already blocks the sending.
-const PROBE_HARD_LIMIT: Duration = Duration::from_secs(25);
+use super::passkey::{self, Passkey};
 
 /// Logging out waits this long for a login in progress, because only a logged-in device can remove itself…
 const LOGIN_LIMIT: Duration = Duration::from_secs(10);
@@ -44,8 +39,15 @@ type Flow = ControlFlow<LinkEnd>;
 
 /// What work beside the loop came to.
 enum Done {
-    Probe { answered: bool },
+    Probe {
+        answered: bool,
+    },
     Code(Answer),
+    /// A step with the passkey.
+    Passkey(Result<(), PasskeyFailure>),
+    /// What WhatsApp tells of the account's limits.
+    Limits(Vec<Limit>),
+    Measured(LinkNumbers),
 }
 
 /// A running link.
@@ -59,7 +61,10 @@ struct Serving {
     /// Turns true with the first QR code.
     offered: watch::Sender<bool>,
     pairing: Pairing,
+    passkey: Passkey,
     probing: bool,
+    /// A question about limits is under way.
+    asking: bool,
     paired: bool,
     connected: bool,
     complaint: bool,
@@ -77,6 +82,21 @@ pub(super) async fn serve(
     early: Option<LinkCommand>,
 ) -> LinkEnd {
     let mut serving = Serving::new(held, reports);
+    let end = until_end(&mut serving, shared, held, &mut commands, &mut words, flooded, early).await;
+    // The last sample, so that no number is lost with the link.
+    serving.reports.report(LinkFact::Measured(account::counted(&serving.client)));
+    end
+}
+
+async fn until_end(
+    serving: &mut Serving,
+    shared: &Shared,
+    held: &mut Held,
+    commands: &mut mpsc::Receiver<LinkCommand>,
+    words: &mut mpsc::Receiver<Heard>,
+    flooded: CancellationToken,
+    early: Option<LinkCommand>,
+) -> LinkEnd {
     if let Some(wish) = early
         && let ControlFlow::Break(end) = serving.obey(wish).await
     {
@@ -98,7 +118,7 @@ pub(super) async fn serve(
             outcome = held.ended() => {
                 let connected = (&mut ready).now_or_never().is_some_and(|connected| connected.is_ok());
                 serving.connected |= connected;
-                ControlFlow::Break(serving.ended(shared, held, outcome, &mut words).await)
+                ControlFlow::Break(serving.ended(shared, held, outcome, words).await)
             }
         };
         if let ControlFlow::Break(end) = flow {
@@ -117,7 +137,9 @@ impl Serving {
             attempt: 0,
             offered: watch::Sender::new(false),
             pairing: Pairing::default(),
+            passkey: Passkey::default(),
             probing: false,
+            asking: false,
             paired: false,
             connected: false,
             complaint: false,
@@ -141,6 +163,7 @@ impl Serving {
             Heard::Qr { text, valid_for } => {
                 self.attempt += 1;
                 self.offered.send_replace(true);
+                self.passkey.codes_shown();
                 self.say(LinkFact::Qr { text, valid_for, attempt: self.attempt })
             }
             Heard::QrUsedUp => {
@@ -154,7 +177,12 @@ impl Serving {
             Heard::CodeFailed { throttled } => self.code_failed(throttled),
             Heard::Paired(identity) => self.pair(identity).await,
             Heard::PairingRefused => self.say(LinkFact::PairingRefused),
-            Heard::PasskeyNeeded => self.say(LinkFact::PasskeyNeeded),
+            Heard::PasskeyRequested(options) => self.passkey_requested(options),
+            Heard::PasskeyCode { code, agreed: false } => self.say(LinkFact::PasskeyCode(code)),
+            Heard::PasskeyCode { code: _, agreed: true } => self.confirm_passkey(),
+            Heard::PasskeyBroken => self.passkey_failed(PasskeyFailure::Broken),
+            Heard::Limit(limit) => self.say(fact_of(limit)),
+            Heard::FirstMessageRefused => self.first_message_refused(),
             Heard::Connected => self.online(),
             Heard::Complaint => {
                 self.complaint = true;
@@ -177,10 +205,13 @@ impl Serving {
                 self.client.cancel_pair_code().await;
                 self.unless_dead_end()
             }
+            LinkCommand::PasskeyResponse(assertion) => self.answer_passkey(assertion),
+            LinkCommand::PasskeyConfirm => self.confirm_passkey(),
             LinkCommand::Probe => {
                 if !self.probing {
                     self.probing = true;
-                    self.jobs.spawn(probe(Arc::clone(&self.client)));
+                    let probe = account::probe(Arc::clone(&self.client));
+                    self.jobs.spawn(probe.map(|answered| Done::Probe { answered }));
                 }
                 ControlFlow::Continue(())
             }
@@ -198,6 +229,10 @@ impl Serving {
         match done {
             Ok(Done::Probe { answered }) => {
                 self.probing = false;
+                if answered {
+                    self.ask_for_limits();
+                }
+                self.jobs.spawn(account::measure(Arc::clone(&self.client)).map(Done::Measured));
                 self.say(if answered { LinkFact::ProbeAnswered } else { LinkFact::ProbeUnanswered })
             }
             Ok(Done::Code(Answer::Code { code, phone, until })) => {
@@ -208,6 +243,14 @@ impl Serving {
             Ok(Done::Code(Answer::Failed)) => self.code_failed(false),
             // Said by `Heard::CodeFailed`; also a replaced request ends here.
             Ok(Done::Code(Answer::Told)) => ControlFlow::Continue(()),
+            Ok(Done::Passkey(Ok(()))) => ControlFlow::Continue(()),
+            Ok(Done::Passkey(Err(failure))) => self.passkey_failed(failure),
+            Ok(Done::Limits(limits)) => {
+                self.asking = false;
+                limits.into_iter().for_each(|limit| self.reports.report(fact_of(limit)));
+                ControlFlow::Continue(())
+            }
+            Ok(Done::Measured(numbers)) => self.say(LinkFact::Measured(numbers)),
             Err(error) if error.is_panic() => ControlFlow::Break(LinkEnd::Crashed),
             Err(_) => ControlFlow::Continue(()),
         }
@@ -223,6 +266,39 @@ impl Serving {
         ControlFlow::Continue(())
     }
 
+    fn passkey_requested(&mut self, options: Secret) -> Flow {
+        let valid_for = self.passkey.requested(self.pairing.is_out());
+        self.say(LinkFact::PasskeyRequested { options, valid_for })
+    }
+
+    /// Nobody sends another one until WhatsApp has said more.
+    fn first_message_refused(&mut self) -> Flow {
+        self.ask_for_limits();
+        self.say(LinkFact::Timelock(Some(Timelock { ends_at: None })))
+    }
+
+    fn answer_passkey(&mut self, assertion: PasskeyAssertion) -> Flow {
+        self.jobs.spawn(passkey::answer(Arc::clone(&self.client), assertion).map(Done::Passkey));
+        ControlFlow::Continue(())
+    }
+
+    fn confirm_passkey(&mut self) -> Flow {
+        self.jobs.spawn(passkey::confirm(Arc::clone(&self.client)).map(Done::Passkey));
+        ControlFlow::Continue(())
+    }
+
+    fn passkey_failed(&mut self, failure: PasskeyFailure) -> Flow {
+        self.passkey.over();
+        self.reports.report(LinkFact::PasskeyFailed(failure));
+        self.unless_dead_end()
+    }
+
+    fn ask_for_limits(&mut self) {
+        if !std::mem::replace(&mut self.asking, true) {
+            self.jobs.spawn(account::limits(Arc::clone(&self.client)).map(Done::Limits));
+        }
+    }
+
     fn code_failed(&mut self, throttled: bool) -> Flow {
         self.reports.report(LinkFact::PairingCodeFailed { throttled });
         self.code_gone()
@@ -234,7 +310,7 @@ impl Serving {
     }
 
     fn unless_dead_end(&self) -> Flow {
-        if self.pairing.is_dead_end() && !self.paired {
+        if self.pairing.is_dead_end() && !self.paired && !self.passkey.is_under_way() {
             return ControlFlow::Break(LinkEnd::QrExhausted);
         }
         ControlFlow::Continue(())
@@ -263,10 +339,13 @@ impl Serving {
         self.backend.save(&persistence.get_device_snapshot()).await
     }
 
-    fn online(&self) -> Flow {
+    fn online(&mut self) -> Flow {
         let (number, lid): (Option<Jid>, Option<Jid>) = (self.client.pn(), self.client.lid());
         match translate::identity(number.as_ref(), lid.as_ref()) {
-            Some(identity) => self.say(LinkFact::Online(identity)),
+            Some(identity) => {
+                self.ask_for_limits();
+                self.say(LinkFact::Online(identity))
+            }
             None => ControlFlow::Break(LinkEnd::LoggedOut),
         }
     }
@@ -293,40 +372,16 @@ impl Serving {
     }
 }
 
-async fn broke(broken: &mut watch::Receiver<bool>) {
-    // An error means that the backend is gone, and this link holds it.
-    let _ = broken.wait_for(|broken| *broken).await;
-}
-
-/// The library tells a failed dial only to its own log.
-fn tell_failed_dial(shared: &Shared, line: &Line) {
-    let proxy = line.tunnel_error().map(|error| error as &dyn std::error::Error);
-    match line.progress() {
-        Progress::NoWayOut => tracing::warn!(error = proxy, "no way out: the proxy of this company does not serve us"),
-        Progress::Unconnected if proxy.is_some() => tracing::info!(error = proxy, "no connection to WhatsApp could be opened"),
-        Progress::Unconnected => tracing::info!("no connection to WhatsApp could be opened"),
-        Progress::Unanswered => tracing::info!("WhatsApp did not answer the handshake"),
-        Progress::Answered { hung_up: true, .. } => tracing::info!("the connection to WhatsApp broke in the handshake"),
-        Progress::Answered { .. } if shared.chain_refusal_told.swap(true, Ordering::Relaxed) => {}
-        Progress::Answered { .. } => tracing::error!(
-            "the handshake with WhatsApp failed: the service's certificate chain was refused. Either something between here and \
-             WhatsApp answers in its place, or this is the simulated service and the build lacks the feature `sandbox`"
-        ),
+fn fact_of(limit: Limit) -> LinkFact {
+    match limit {
+        Limit::Timelock(lock) => LinkFact::Timelock(lock),
+        Limit::NewChatCap(cap) => LinkFact::NewChatCap(cap),
     }
 }
 
-async fn probe(client: Arc<Client>) -> Done {
-    let asked = client.execute(KeepaliveSpec::with_timeout(PROBE_LIMIT));
-    let answered = client.is_logged_in()
-        && match timeout(PROBE_HARD_LIMIT, asked).await {
-            Ok(Ok(())) => true,
-            // An answer we did not expect is an answer.
-            Ok(Err(error)) => {
-                matches!(error, IqError::ServerError { .. } | IqError::UnexpectedResponseType { .. } | IqError::ParseError(_))
-            }
-            Err(_) => false,
-        };
-    Done::Probe { answered: answered && client.is_logged_in() }
+async fn broke(broken: &mut watch::Receiver<bool>) {
+    // An error means that the backend is gone, and this link holds it.
+    let _ = broken.wait_for(|broken| *broken).await;
 }
 
 async fn log_out(client: &Arc<Client>) {

@@ -144,9 +144,28 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// The next fact about the link's state.
     pub(super) async fn fact(&mut self) -> LinkFact {
+        loop {
+            let fact = self.any_fact().await;
+            if !matches!(fact, LinkFact::Timelock(_) | LinkFact::NewChatCap(_) | LinkFact::Measured(_)) {
+                return fact;
+            }
+        }
+    }
+
+    pub(super) async fn any_fact(&mut self) -> LinkFact {
         let fact = timeout(PATIENCE, self.facts.recv()).await.expect("a fact in time");
         fact.expect("the link is running")
+    }
+
+    /// Waits for a fact like that; what comes before it is passed over.
+    pub(super) async fn fact_like<T>(&mut self, mut wanted: impl FnMut(LinkFact) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = wanted(self.any_fact().await) {
+                return found;
+            }
+        }
     }
 
     pub(super) async fn qr(&mut self) -> String {

@@ -80,7 +80,6 @@ fn pairing_events_become_facts() {
         let builder = e::PairingCodeError::builder().maybe_rejection(rejection).error(String::new());
         Event::PairingCodeError(builder.build())
     };
-    let passkey = e::PairPasskeyRequest::builder().request_options_json("{}".to_owned()).build();
     for (event, heard) in [
         (Event::PairingQrCode(qr), Heard::Qr { text: Secret::new("2@ref"), valid_for: minute }),
         (exhausted(true), Heard::End(LinkEnd::QrExhausted)),
@@ -91,11 +90,40 @@ fn pairing_events_become_facts() {
         (code_error(Some(PairCodeRejection::RateOverlimit)), Heard::CodeFailed { throttled: true }),
         (code_error(Some(PairCodeRejection::BadRequest)), Heard::CodeFailed { throttled: true }),
         (code_error(Some(PairCodeRejection::FeatureNotAvailable)), Heard::CodeFailed { throttled: false }),
-        (Event::PairPasskeyRequest(passkey), Heard::PasskeyNeeded),
         (Event::QrScannedWithoutMultidevice(e::QrScannedWithoutMultidevice::builder().build()), Heard::PairingRefused),
     ] {
         assert_eq!(translate(&event), Some(heard), "{event:?}");
     }
+}
+
+#[test]
+fn the_passkey_step_becomes_facts_and_options_nobody_could_read_are_told_as_broken() {
+    let request = |options: &str| {
+        let request = e::PairPasskeyRequest::builder().request_options_json(options.to_owned()).build();
+        translate(&Event::PairPasskeyRequest(request))
+    };
+    let good = r#"{"challenge":"AAAA","rpId":"web.whatsapp.com","allowCredentials":[{"id":"AAAA","type":"public-key"}]}"#;
+    assert_eq!(request(good), Some(Heard::PasskeyRequested(Secret::new(good))));
+    for bad in ["", "{}", r#"{"challenge":17}"#, r#"{"challenge":""}"#, r#"{"challenge":"AAAA","rpId":1}"#] {
+        assert_eq!(request(bad), Some(Heard::PasskeyBroken), "{bad}");
+    }
+    for agreed in [false, true] {
+        let code = e::PairPasskeyConfirmation::builder().code("ABCD-1234".to_owned()).skip_handoff_ux(agreed).build();
+        let heard = Heard::PasskeyCode { code: Secret::new("ABCD-1234"), agreed };
+        assert_eq!(translate(&Event::PairPasskeyConfirmation(code)), Some(heard));
+    }
+    let error = e::PairPasskeyError::builder().error(String::new()).continuation(true).build();
+    assert_eq!(translate(&Event::PairPasskeyError(error)), Some(Heard::PasskeyBroken));
+}
+
+#[test]
+fn a_refused_first_message_is_heard_and_other_acks_are_not() {
+    let ack = |error: Option<&str>| {
+        let builder = e::ServerAck::builder().id("1".to_owned()).class("message".to_owned());
+        translate(&Event::ServerAck(builder.maybe_error(error.map(str::to_owned)).build()))
+    };
+    assert_eq!(ack(Some("463")), Some(Heard::FirstMessageRefused));
+    assert_eq!((ack(Some("479")), ack(None)), (None, None));
 }
 
 #[test]

@@ -7,6 +7,8 @@
 mod actors;
 mod catalog;
 mod http;
+mod linking;
+mod links;
 mod onboarding;
 mod process;
 mod sessions;
@@ -35,8 +37,19 @@ pub use yclients::yclients_call;
 
 /// Every metric of ours, by area.
 fn catalog() -> impl Iterator<Item = &'static Metric> {
-    let areas: [&'static [Metric]; 9] =
-        [sessions::ALL, onboarding::ALL, webhooks::ALL, yclients::ALL, http::ALL, sockets::ALL, store::ALL, actors::ALL, process::ALL];
+    let areas: [&'static [Metric]; 11] = [
+        sessions::ALL,
+        links::ALL,
+        onboarding::ALL,
+        linking::ALL,
+        webhooks::ALL,
+        yclients::ALL,
+        http::ALL,
+        sockets::ALL,
+        store::ALL,
+        actors::ALL,
+        process::ALL,
+    ];
     areas.into_iter().flatten()
 }
 
@@ -66,7 +79,9 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
 fn begin() {
     catalog().for_each(Metric::describe);
     sessions::begin();
+    links::begin();
     onboarding::begin();
+    linking::begin();
     webhooks::begin();
     yclients::begin();
     http::begin();
@@ -89,6 +104,11 @@ impl EventSink for MetricsSink {
             Fact::SessionForgotten { last, .. } => sessions::moved(Some(*last), None),
             Fact::LinkDialled { waited, .. } => sessions::dialled(*waited),
             Fact::LinkEnded { end, .. } => sessions::link_ended(*end),
+            Fact::LinkMeasured { numbers, .. } => links::measured(numbers),
+            Fact::SessionLimited { kind, limited, .. } => links::limited(*kind, *limited),
+            Fact::PasskeyMoved { step, .. } => linking::passkey(*step),
+            Fact::PairingRefused { .. } => linking::refused(),
+            Fact::PairingCodeFailed { throttled, .. } => linking::code_failed(*throttled),
             Fact::FunnelStep { step, .. } => onboarding::step(*step),
             Fact::FirstQr { after, .. } => onboarding::first_qr(*after),
             Fact::PairedToOnline { after, .. } => onboarding::scan_to_online(*after),

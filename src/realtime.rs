@@ -28,6 +28,7 @@ use crate::auth::Tokens;
 mod authenticate;
 mod commands;
 mod fanout;
+mod passkey;
 #[cfg(test)]
 mod tests;
 

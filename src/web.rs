@@ -9,9 +9,11 @@ mod onboarding;
 mod qr;
 #[cfg(test)]
 mod tests;
+mod wire;
 mod words;
 
 pub use language::Language;
+pub use wire::{CapWire, LimitsWire, LinkWire, PASSKEY_ORIGIN, PasskeyWire, seconds_left};
 
 use words::{Text, Words};
 
@@ -138,6 +140,7 @@ pub fn asset(path: &str) -> Option<(&'static str, &'static [u8])> {
     match path {
         "app.css" => Some((STYLE, include_bytes!("web/assets/app.css"))),
         "onboarding.js" => Some((SCRIPT, include_bytes!("web/assets/onboarding.js"))),
+        "passkey.js" => Some((SCRIPT, include_bytes!("web/assets/passkey.js"))),
         "live.js" => Some((SCRIPT, include_bytes!("web/assets/live.js"))),
         "favicon.svg" => Some(("image/svg+xml", include_bytes!("web/assets/favicon.svg"))),
         _ => None,

@@ -124,6 +124,9 @@ fn status_body(view: &CompanyView) -> Value {
         "reason": session.reason,
         "retryAt": session.retry_at.map(rfc3339),
         "action": session.action,
+        "passkey": session.passkey.as_ref().and_then(|passkey| web::PasskeyWire::of(passkey, Utc::now())),
+        "limits": web::LimitsWire::from(&session.limits),
+        "link": web::LinkWire::from(session),
         "integration_status": view.integration,
         "activation": activation_body(view.activation),
     })
@@ -235,18 +238,7 @@ mod tests {
 
     #[test]
     fn old_clients_get_their_three_words() {
-        let mut view = SessionView {
-            state: SessionState::Idle,
-            since: Utc::now(),
-            reason: None,
-            retry_at: None,
-            action: None,
-            qr: None,
-            pairing: None,
-            rounds_used: 0,
-            own: None,
-            generation: frontdesk_actors::ids::Generation::default(),
-        };
+        let mut view = SessionView::at_rest(Utc::now());
         assert_eq!(old_status(&view), "not_initialized");
         for state in SessionState::ALL {
             view.state = state;

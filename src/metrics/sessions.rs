@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use frontdesk_actors::ports::{LinkEnd, LossKind};
+use frontdesk_actors::ports::LinkEnd;
 use frontdesk_actors::view::SessionState;
 
 use super::catalog::{LONG_SECONDS, Metric, SECONDS};
@@ -70,31 +70,13 @@ pub(super) fn dialled(waited: Duration) {
 }
 
 pub(super) fn link_ended(end: LinkEnd) {
-    ENDED.count_with(&[("reason", end_name(end))]);
-}
-
-fn end_name(end: LinkEnd) -> &'static str {
-    match end {
-        LinkEnd::Closed => "closed",
-        LinkEnd::Lost(LossKind::Dial) => "dial_failed",
-        LinkEnd::Lost(LossKind::Disconnected) => "disconnected",
-        LinkEnd::Lost(LossKind::Service) => "service_error",
-        LinkEnd::Lost(LossKind::Silent) => "silent",
-        LinkEnd::Lost(LossKind::Proxy) => "proxy_failed",
-        LinkEnd::RestartRequired => "restart_required",
-        LinkEnd::QrExhausted => "qr_exhausted",
-        LinkEnd::Replaced => "replaced",
-        LinkEnd::LoggedOut => "logged_out",
-        LinkEnd::Banned { .. } => "banned",
-        LinkEnd::Locked => "locked",
-        LinkEnd::Outdated => "outdated",
-        LinkEnd::StorageFailed => "storage_failed",
-        LinkEnd::Crashed => "crashed",
-    }
+    ENDED.count_with(&[("reason", end.name())]);
 }
 
 #[cfg(test)]
 mod tests {
+    use frontdesk_actors::ports::LossKind;
+
     use super::*;
 
     #[test]
@@ -113,7 +95,7 @@ mod tests {
             LinkEnd::Crashed,
         ];
         for end in losses.map(LinkEnd::Lost).into_iter().chain(others) {
-            assert!(END_REASONS.contains(&end_name(end)), "{end:?}");
+            assert!(END_REASONS.contains(&end.name()), "{end:?}");
         }
     }
 }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use frontdesk_actors::CompanyHandle;
-use frontdesk_actors::company::{PairingError, QrError};
+use frontdesk_actors::company::{PairingError, PasskeyError, QrError};
 use frontdesk_actors::fleet::CallError;
 use frontdesk_actors::ids::Phone;
 use serde::Serialize;
 use serde_json::Value;
 use socketioxide::extract::{AckSender, Extension, SocketRef, TryData};
 use tokio::sync::Semaphore;
+
+use super::passkey::{self, Unfit};
 
 /// Commands of one socket that may be under way at once; the engine runs each event in a task of its own.
 const COMMANDS_AT_ONCE: usize = 4;
@@ -29,15 +31,21 @@ pub(super) struct Answer {
     code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
+    /// Why, where one code has several causes with different next steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    /// Seconds after which another try makes sense.
+    #[serde(rename = "retryAfter", skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
 }
 
 impl Answer {
     fn done() -> Self {
-        Self { success: true, code: None, message: None }
+        Self { success: true, code: None, message: None, reason: None, retry_after: None }
     }
 
     fn failed(code: &'static str, message: impl ToString) -> Self {
-        Self { success: false, code: Some(code), message: Some(message.to_string()) }
+        Self { success: false, code: Some(code), message: Some(message.to_string()), ..Self::done() }
     }
 }
 
@@ -46,11 +54,13 @@ impl Answer {
 pub(super) struct ErrorPayload {
     message: String,
     code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
 }
 
 impl ErrorPayload {
     pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { message: message.into(), code }
+        Self { message: message.into(), code, reason: None }
     }
 }
 
@@ -62,8 +72,8 @@ pub(super) fn register(socket: &SocketRef, company: CompanyHandle) {
     socket.on("request-pairing-code", request_pairing_code);
     socket.on("cancel-pairing", cancel_pairing);
     socket.on("reconnect", reconnect);
-    socket.on("passkey-response", passkey);
-    socket.on("passkey-confirm", passkey);
+    socket.on("passkey-response", passkey_response);
+    socket.on("passkey-confirm", passkey_confirm);
 }
 
 /// Takes the commands off again, and with them the company's handle.
@@ -104,9 +114,23 @@ async fn reconnect(socket: SocketRef, Extension(desk): Extension<Desk>, ack: Ack
     finish(&socket, ack, "error", answer);
 }
 
-/// The protocol client answers WhatsApp's passkey step by itself as far as it can; there is nothing to hand it from a page.
-async fn passkey(socket: SocketRef, ack: AckSender) {
-    let answer = Answer::failed("PASSKEY_NOT_EXPECTED", "no passkey step is waiting for an answer");
+/// What the owner's passkey answered. The ack says that it is on its way; what WhatsApp makes of it comes as events.
+async fn passkey_response(socket: SocketRef, Extension(desk): Extension<Desk>, TryData(payload): TryData<Value>, ack: AckSender) {
+    let waiting = desk.company.view().session.passkey;
+    let answer = match (passkey::assertion(payload.ok().as_ref(), waiting.as_ref()), desk.permits.try_acquire()) {
+        (_, _) if waiting.is_none() => passkey_answer(Err(PasskeyError::NotExpected)),
+        (Err(unfit), _) => unfit_answer(unfit),
+        (Ok(_), Err(_)) => too_many(),
+        (Ok(assertion), Ok(_permit)) => passkey_answer(desk.company.passkey_response(assertion).await),
+    };
+    finish(&socket, ack, "passkey-error", answer);
+}
+
+async fn passkey_confirm(socket: SocketRef, Extension(desk): Extension<Desk>, ack: AckSender) {
+    let answer = match desk.permits.try_acquire() {
+        Ok(_permit) => passkey_answer(desk.company.passkey_confirm().await),
+        Err(_) => too_many(),
+    };
     finish(&socket, ack, "passkey-error", answer);
 }
 
@@ -114,7 +138,7 @@ async fn passkey(socket: SocketRef, ack: AckSender) {
 fn finish(socket: &SocketRef, ack: AckSender, event: &'static str, answer: Answer) {
     let _ = ack.send(&answer);
     if let (Some(code), Some(message)) = (answer.code, answer.message) {
-        let _ = socket.emit(event, &ErrorPayload::new(code, message));
+        let _ = socket.emit(event, &ErrorPayload { message, code, reason: answer.reason });
     }
 }
 
@@ -148,8 +172,25 @@ fn pairing_answer(result: Result<(), PairingError>) -> Answer {
         Err(error @ PairingError::InProgress) => Answer::failed("REQUEST_IN_PROGRESS", error),
         Err(error @ PairingError::AlreadyConnected) => Answer::failed("ALREADY_CONNECTED", error),
         Err(error @ PairingError::Failed) => Answer::failed("PAIRING_CODE_FAILED", error),
+        Err(error @ PairingError::TooMany { retry_after }) => Answer {
+            reason: Some("TOO_MANY_CODES"),
+            retry_after: retry_after.map(|wait| wait.as_secs().max(1)),
+            ..Answer::failed("PAIRING_CODE_FAILED", error)
+        },
         Err(error @ PairingError::NotAllowed) => Answer::failed("NOT_ALLOWED", error),
     }
+}
+
+fn passkey_answer(result: Result<(), PasskeyError>) -> Answer {
+    match result {
+        Ok(()) => Answer::done(),
+        Err(PasskeyError::Unavailable(error)) => call_answer(Err(error)),
+        Err(error @ PasskeyError::NotExpected) => Answer::failed("PASSKEY_NOT_EXPECTED", error),
+    }
+}
+
+fn unfit_answer(unfit: Unfit) -> Answer {
+    Answer::failed(unfit.code(), unfit.message())
 }
 
 fn call_answer(result: Result<(), CallError>) -> Answer {
@@ -190,6 +231,9 @@ mod tests {
             qr_answer(Err(QrError::Unavailable(CallError::Timeout))),
             pairing_answer(Err(PairingError::InProgress)),
             pairing_answer(Err(PairingError::Failed)),
+            pairing_answer(Err(PairingError::TooMany { retry_after: None })),
+            passkey_answer(Err(PasskeyError::NotExpected)),
+            unfit_answer(Unfit::OtherSite),
             call_answer(Err(CallError::Busy)),
             too_many(),
         ];
@@ -197,5 +241,9 @@ mod tests {
             assert!(!answer.success && answer.code.is_some() && answer.message.is_some(), "{answer:?}");
         }
         assert_eq!(serde_json::to_value(qr_answer(Ok(()))).unwrap(), json!({"success": true}));
+        let wait = Some(std::time::Duration::from_millis(200_900));
+        let too_often = serde_json::to_value(pairing_answer(Err(PairingError::TooMany { retry_after: wait }))).unwrap();
+        let told = (&too_often["code"], &too_often["reason"], &too_often["retryAfter"]);
+        assert_eq!(told, (&json!("PAIRING_CODE_FAILED"), &json!("TOO_MANY_CODES"), &json!(200)));
     }
 }

@@ -2,9 +2,12 @@
 
 use askama::Template;
 use chrono::{DateTime, Utc};
-use frontdesk_actors::view::{ActivationView, CompanyView, NextStep, SessionState, SessionView, StateReason};
+use frontdesk_actors::view::{
+    ActivationView, CapLevel, CompanyView, NextStep, PasskeyStage, PasskeyView, SessionState, SessionView, StateReason,
+};
 use serde_json::json;
 
+use super::wire::{LimitsWire, PasskeyWire};
 use super::words::{self, Text, Words};
 use super::{HOME, Language, LanguageLinks, YCLIENTS, qr};
 
@@ -29,6 +32,8 @@ struct Page<'a> {
     action: &'static str,
     qr: Option<String>,
     pairing: PairingWords,
+    passkey: PasskeyShown,
+    limits: String,
     phone: String,
     activation: &'static str,
     shows: Shows,
@@ -49,11 +54,20 @@ struct PairingWords {
     phone: String,
 }
 
+#[derive(Default)]
+struct PasskeyShown {
+    code: String,
+    wait: &'static str,
+}
+
 /// Which parts are visible before the script runs; buttons that need it are not.
 struct Shows {
     done: bool,
     qr: bool,
     code: bool,
+    passkey: bool,
+    passkey_ask: bool,
+    passkey_compare: bool,
     start_over: bool,
     activation: bool,
     activation_over: bool,
@@ -63,11 +77,15 @@ impl Shows {
     fn of(view: &CompanyView) -> Self {
         let session = &view.session;
         let refused = matches!(view.activation, ActivationView::Expired { .. } | ActivationView::Failed);
+        let stage = session.passkey.as_ref().map(|passkey| passkey.stage);
         let running = matches!(view.activation, ActivationView::Activating | ActivationView::Retrying { .. });
         Self {
             done: view.connected() && view.activation == ActivationView::Active,
             qr: awaits_qr(session),
             code: session.state == SessionState::AwaitingCode,
+            passkey: session.passkey.is_some(),
+            passkey_ask: stage == Some(PasskeyStage::Requested),
+            passkey_compare: stage == Some(PasskeyStage::Comparing),
             start_over: session.action == Some(NextStep::StartOver),
             activation: running || refused,
             activation_over: refused,
@@ -100,6 +118,8 @@ pub(super) fn render(language: Language, token: &str, view: &CompanyView, now: D
             code: pairing.code.expose().to_owned(),
             phone: pairing.phone.e164(),
         }),
+        passkey: session.passkey.as_ref().map_or_else(PasskeyShown::default, |passkey| passkey_shown(words, passkey)),
+        limits: limits_text(words, session),
         phone: session.own.as_ref().map(|own| own.phone.e164()).unwrap_or_default(),
         activation: activation_text(words, view.activation),
         shows: Shows::of(view),
@@ -107,6 +127,31 @@ pub(super) fn render(language: Language, token: &str, view: &CompanyView, now: D
         script_words: words::for_script(words),
     };
     page.render().expect("a template over strings cannot fail")
+}
+
+fn passkey_shown(words: &Words, passkey: &PasskeyView) -> PasskeyShown {
+    let wait = match passkey.stage {
+        PasskeyStage::Requested | PasskeyStage::Comparing => "",
+        PasskeyStage::Checking => words.onboarding.passkey.checking,
+        PasskeyStage::Confirming => words.onboarding.passkey.confirming,
+    };
+    let code = passkey.code.as_ref().map(|code| code.expose().to_owned()).unwrap_or_default();
+    PasskeyShown { code, wait }
+}
+
+/// How WhatsApp limits the account; nothing while it is not online, because other things matter then.
+fn limits_text(words: &Words, session: &SessionView) -> String {
+    let limits = &session.limits;
+    if session.state != SessionState::Online {
+        return String::new();
+    }
+    let count = |count: Option<u64>| count.map_or_else(|| "—".to_owned(), |count| count.to_string());
+    let cap = limits.cap.filter(|cap| cap.level != CapLevel::None).map(|cap| {
+        let text = if cap.level == CapLevel::Capped { words.live.capped } else { words.live.cap_warning };
+        text.replace("{used}", &count(cap.used)).replace("{total}", &count(cap.total))
+    });
+    let lock = limits.timelock.map(|_| words.live.timelock.to_owned());
+    lock.into_iter().chain(cap).collect::<Vec<_>>().join(" ")
 }
 
 /// At rest for no other reason than that nobody looked: this visit starts it, so the page doesn't call it stopped.
@@ -186,7 +231,9 @@ fn initial(view: &CompanyView, now: DateTime<Utc>) -> String {
             "reason": session.reason,
             "action": session.action,
             "retryAt": session.retry_at,
+            "limits": LimitsWire::from(&session.limits),
         },
+        "passkey": session.passkey.as_ref().and_then(|passkey| PasskeyWire::of(passkey, now)),
         "qrLeftMs": session.qr.as_ref().map(|qr| left(qr.expires_at)),
         "codeLeftMs": session.pairing.as_ref().map(|pairing| left(pairing.expires_at)),
         "linked": session.own.is_some() && session.state != SessionState::LoggedOut,

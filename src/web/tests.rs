@@ -1,9 +1,12 @@
 use chrono::{DateTime, Duration, Utc};
-use frontdesk_actors::ids::{CompanyId, Generation, OwnIdentity, SalonId, Secret};
+use frontdesk_actors::ids::{CompanyId, OwnIdentity, SalonId, Secret};
 use frontdesk_actors::records::IntegrationStatus;
-use frontdesk_actors::view::{ActivationView, CompanyView, NextStep, PairingView, QrView, SessionState, SessionView, StateReason};
+use frontdesk_actors::view::{
+    ActivationView, CapLevel, CompanyView, Limits, NewChatCap, NextStep, PairingView, PasskeyStage, PasskeyView, QrView, SessionState,
+    SessionView, StateReason, Timelock,
+};
 
-use super::words::{ACTIONS, REASONS};
+use super::words::ACTIONS;
 use super::*;
 
 fn now() -> DateTime<Utc> {
@@ -16,18 +19,7 @@ fn view(state: SessionState) -> CompanyView {
         salon_id: SalonId::try_from(123_456).unwrap(),
         title: Some("Салон «Ромашка»".to_owned()),
         integration: IntegrationStatus::PendingWhatsapp,
-        session: SessionView {
-            state,
-            since: now(),
-            reason: None,
-            retry_at: None,
-            action: None,
-            qr: None,
-            pairing: None,
-            rounds_used: 0,
-            own: None,
-            generation: Generation::default(),
-        },
+        session: SessionView { state, ..SessionView::at_rest(now()) },
         activation: ActivationView::Waiting,
         connected_at: None,
     }
@@ -92,7 +84,7 @@ fn every_state_reason_and_next_step_is_on_the_page_in_words() {
             let html = onboarding::render(language, "token", &view, now());
             assert!(html.contains(&escaped((words.state)(state).title)), "{state:?}");
         }
-        for reason in REASONS {
+        for reason in StateReason::ALL {
             let mut view = view(SessionState::Parked);
             view.session.reason = Some(reason);
             assert!(onboarding::render(language, "token", &view, now()).contains(&escaped((words.reason)(reason))), "{reason:?}");
@@ -143,6 +135,49 @@ fn the_first_sight_shows_the_pairing_code_and_whose_it_is() {
     });
     let html = page(&code);
     assert!(visible(&html, "code") && html.contains(">ABCD-1234</output>") && html.contains(">+79161234567</span>"));
+}
+
+#[test]
+fn the_first_sight_shows_the_passkey_step_and_how_far_it_is() {
+    use PasskeyStage::{Checking, Comparing, Confirming, Requested};
+    let mut passkey = view(SessionState::AwaitingPasskey);
+    for (stage, ask, compare, wait) in
+        [(Requested, true, false, false), (Checking, false, false, true), (Comparing, false, true, false), (Confirming, false, false, true)]
+    {
+        passkey.session.passkey = Some(PasskeyView {
+            stage,
+            options: Secret::new(r#"{"challenge":"AAECAw"}"#),
+            code: (stage == Comparing).then(|| Secret::new("WXYZ-1234")),
+            expires_at: now() + Duration::seconds(50),
+        });
+        let html = page(&passkey);
+        let seen = (visible(&html, "passkey-ask"), visible(&html, "passkey-compare"), visible(&html, "passkey-wait"));
+        assert_eq!(seen, (ask, compare, wait), "{stage:?}");
+        assert!(visible(&html, "passkey") && html.contains(&escaped("\"expiresIn\":50")), "{stage:?}");
+        assert_eq!(html.contains(">WXYZ-1234</output>"), stage == Comparing);
+    }
+    assert!(!visible(&page(&view(SessionState::AwaitingScan)), "passkey"));
+}
+
+#[test]
+fn limits_of_whatsapp_are_told_beside_success_and_only_while_they_are_there() {
+    let mut online = view(SessionState::Online);
+    online.activation = ActivationView::Active;
+    assert!(!visible(&page(&online), "limits"));
+    let cap = |level| Some(NewChatCap { level, used: Some(3), total: Some(5), renews_at: None });
+    online.session.limits.cap = cap(CapLevel::None);
+    assert!(!visible(&page(&online), "limits"), "a quota far away is nothing to worry about");
+    for (timelock, cap, said) in [
+        (Some(Timelock { ends_at: None }), None, "write first"),
+        (None, cap(CapLevel::SecondWarning), "first to 3 of the 5"),
+        (None, cap(CapLevel::Capped), "(3 of 5)"),
+    ] {
+        online.session.limits = Limits { known: true, timelock, cap };
+        let html = page(&online);
+        assert!(visible(&html, "limits") && visible(&html, "done") && html.contains(said), "{said}");
+    }
+    online.session.state = SessionState::Backoff;
+    assert!(!visible(&page(&online), "limits"));
 }
 
 #[test]
@@ -222,7 +257,7 @@ fn every_asset_a_page_names_is_embedded() {
         let (_, bytes) = asset(name).unwrap_or_else(|| panic!("{name} is not embedded"));
         assert!(!bytes.is_empty());
     }
-    assert!(asset("live.js").is_some() && asset("../web.rs").is_none() && asset("").is_none());
+    assert!(asset("live.js").is_some() && asset("passkey.js").is_some() && asset("../web.rs").is_none() && asset("").is_none());
 }
 
 #[test]

@@ -75,8 +75,31 @@ pub(super) struct Onboarding {
     pub(super) done_number: &'static str,
     pub(super) done_next_title: &'static str,
     pub(super) done_next: [&'static str; 4],
+    pub(super) passkey: PasskeyWords,
+    pub(super) limits_title: &'static str,
+    pub(super) limits_next: &'static str,
     pub(super) no_script: &'static str,
     pub(super) refresh: &'static str,
+}
+
+/// Words for the passkey step.
+#[derive(Debug)]
+pub(super) struct PasskeyWords {
+    pub(super) why_title: &'static str,
+    pub(super) why: &'static str,
+    pub(super) ways: [&'static str; 3],
+    pub(super) hand_in_title: &'static str,
+    pub(super) hand_in_hint: &'static str,
+    pub(super) options_label: &'static str,
+    pub(super) copy_options: &'static str,
+    pub(super) answer_label: &'static str,
+    pub(super) submit: &'static str,
+    pub(super) checking: &'static str,
+    pub(super) code_label: &'static str,
+    pub(super) compare: &'static str,
+    pub(super) confirm: &'static str,
+    pub(super) confirming: &'static str,
+    pub(super) cancel: &'static str,
 }
 
 /// Words the page's script needs for what changes while the page is open.
@@ -88,6 +111,12 @@ pub(super) struct Live {
     pub(super) retry_in: &'static str,
     pub(super) until: &'static str,
     pub(super) next_attempt: &'static str,
+    pub(super) passkey_left: &'static str,
+    pub(super) timelock: &'static str,
+    pub(super) capped: &'static str,
+    pub(super) cap_warning: &'static str,
+    pub(super) unlock_in: &'static str,
+    pub(super) days: &'static str,
     pub(super) connection_lost: &'static str,
     pub(super) connection_back: &'static str,
     pub(super) no_longer_live: &'static str,
@@ -120,6 +149,11 @@ pub(super) struct FailureWords {
     pub(super) invalid_phone_format: &'static str,
     pub(super) request_in_progress: &'static str,
     pub(super) pairing_code_failed: &'static str,
+    pub(super) too_many_codes: &'static str,
+    pub(super) passkey_not_expected: &'static str,
+    pub(super) passkey_invalid: &'static str,
+    pub(super) passkey_wrong_site: &'static str,
+    pub(super) passkey_outdated: &'static str,
     pub(super) already_connected: &'static str,
     pub(super) not_allowed: &'static str,
     pub(super) busy: &'static str,
@@ -151,34 +185,14 @@ pub(super) fn of(language: Language) -> &'static Words {
     }
 }
 
-/// Every reason a session state can have.
-pub(super) const REASONS: [StateReason; 18] = [
-    StateReason::NetworkLost,
-    StateReason::ServiceUnavailable,
-    StateReason::RestartRequired,
-    StateReason::ConnectTimeout,
-    StateReason::QrExhausted,
-    StateReason::OwnerLeft,
-    StateReason::StreamReplaced,
-    StateReason::DeviceRemoved,
-    StateReason::TemporaryBan,
-    StateReason::AccountLocked,
-    StateReason::ClientOutdated,
-    StateReason::NotAnswering,
-    StateReason::StoreFailed,
-    StateReason::CrashedTooOften,
-    StateReason::Frozen,
-    StateReason::Uninstalled,
-    StateReason::Stopped,
-    StateReason::ProxyFailed,
-];
-
 /// Every next step a person can have.
-pub(super) const ACTIONS: [NextStep; 8] = [
+pub(super) const ACTIONS: [NextStep; 10] = [
     NextStep::ScanQr,
     NextStep::EnterCode,
     NextStep::RequestQr,
     NextStep::UsePairingCode,
+    NextStep::UsePasskey,
+    NextStep::CompareCodes,
     NextStep::Wait,
     NextStep::Reconnect,
     NextStep::StartOver,
@@ -189,6 +203,8 @@ pub(super) const ACTIONS: [NextStep; 8] = [
 #[derive(Serialize)]
 struct ScriptWords<'a> {
     live: &'a Live,
+    checking: &'static str,
+    confirming: &'static str,
     states: BTreeMap<String, Text>,
     reasons: BTreeMap<String, &'static str>,
     actions: BTreeMap<String, &'static str>,
@@ -200,8 +216,10 @@ struct ScriptWords<'a> {
 pub(super) fn for_script(words: &Words) -> String {
     let dictionary = ScriptWords {
         live: &words.live,
+        checking: words.onboarding.passkey.checking,
+        confirming: words.onboarding.passkey.confirming,
         states: SessionState::ALL.into_iter().map(|state| (wire_name(state), (words.state)(state))).collect(),
-        reasons: REASONS.into_iter().map(|reason| (wire_name(reason), (words.reason)(reason))).collect(),
+        reasons: StateReason::ALL.into_iter().map(|reason| (wire_name(reason), (words.reason)(reason))).collect(),
         actions: ACTIONS.into_iter().map(|action| (wire_name(action), (words.action)(action))).collect(),
         activation: &words.activation,
         failures: &words.failures,

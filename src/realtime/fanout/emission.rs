@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use frontdesk_actors::ids::{CompanyId, SessionId};
-use frontdesk_actors::view::{ActivationView, CompanyView, NextStep, PairingView, QrView, SessionState, StateReason};
+use frontdesk_actors::view::{
+    ActivationView, CompanyView, NextStep, PairingView, PasskeyStage, PasskeyView, QrView, SessionState, StateReason,
+};
 use serde::Serialize;
 
-use crate::web;
+use crate::web::{self, LimitsWire, PasskeyWire, seconds_left};
 
 /// One event to a client. Serialises as its payload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,6 +19,12 @@ pub enum Emission {
     Qr(QrPayload),
     /// `pairing-code`: a code to type.
     PairingCode(PairingCodePayload),
+    /// `passkey-request`: WhatsApp wants the owner's passkey.
+    PasskeyRequest(PasskeyWire),
+    /// `passkey-confirmation`: a code to compare with the phone's.
+    PasskeyConfirmation(PasskeyWire),
+    /// `passkey-error`: nothing came of it.
+    PasskeyError(PasskeyErrorPayload),
     /// `whatsapp-connected`: the session is really open.
     Connected(ConnectedPayload),
     /// `activation`: where the activation at YClients stands.
@@ -35,6 +43,9 @@ pub struct SessionStatePayload {
     pub retry_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<NextStep>,
+    /// While WhatsApp limits the account towards new people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitsWire>,
 }
 
 /// See [`Emission::Qr`].
@@ -56,6 +67,13 @@ pub struct PairingCodePayload {
     pub phone_number: String,
     /// Whole seconds left by the server's clock.
     pub expires_in: u64,
+}
+
+/// See [`Emission::PasskeyError`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PasskeyErrorPayload {
+    pub message: &'static str,
+    pub code: &'static str,
 }
 
 /// See [`Emission::Connected`].
@@ -101,6 +119,9 @@ impl Emission {
             Self::SessionState(_) => "session-state",
             Self::Qr(_) => "qr-update",
             Self::PairingCode(_) => "pairing-code",
+            Self::PasskeyRequest(_) => "passkey-request",
+            Self::PasskeyConfirmation(_) => "passkey-confirmation",
+            Self::PasskeyError(_) => "passkey-error",
             Self::Connected(_) => "whatsapp-connected",
             Self::Activation(_) => "activation",
         }
@@ -121,6 +142,12 @@ pub fn diff(old: Option<&CompanyView>, new: &CompanyView, now: DateTime<Utc>) ->
     if new.session.pairing != old.and_then(|old| old.session.pairing.clone()) {
         emissions.extend(new.session.pairing.as_ref().and_then(|pairing| pairing_payload(pairing, now)));
     }
+    if new.session.passkey != old.and_then(|old| old.session.passkey.clone()) {
+        emissions.extend(new.session.passkey.as_ref().and_then(|passkey| passkey_payload(passkey, now)));
+    }
+    if old.is_some_and(|old| old.session.reason != new.session.reason) {
+        emissions.extend(new.session.reason.and_then(passkey_error));
+    }
     let connected = connected_payload(new);
     if connected != old.and_then(connected_payload) {
         emissions.extend(connected.map(Emission::Connected));
@@ -139,6 +166,7 @@ fn state_payload(view: &CompanyView) -> SessionStatePayload {
         reason: session.reason,
         retry_at: session.retry_at,
         action: session.action,
+        limits: session.limits.any().then(|| LimitsWire::from(&session.limits)),
     }
 }
 
@@ -155,6 +183,25 @@ fn pairing_payload(pairing: &PairingView, now: DateTime<Utc>) -> Option<Emission
         phone_number: pairing.phone.e164(),
         expires_in,
     }))
+}
+
+fn passkey_payload(passkey: &PasskeyView, now: DateTime<Utc>) -> Option<Emission> {
+    let payload = PasskeyWire::of(passkey, now)?;
+    Some(match passkey.stage {
+        PasskeyStage::Requested | PasskeyStage::Checking => Emission::PasskeyRequest(payload),
+        PasskeyStage::Comparing | PasskeyStage::Confirming => Emission::PasskeyConfirmation(payload),
+    })
+}
+
+/// What went wrong with a passkey; other reasons have no event of their own.
+fn passkey_error(reason: StateReason) -> Option<Emission> {
+    let (code, message) = match reason {
+        StateReason::PasskeyRefused => ("PASSKEY_REFUSED", "WhatsApp or the phone did not accept; scan the new code to try again"),
+        StateReason::PasskeyBroken => ("PASSKEY_BROKEN", "WhatsApp's passkey step can't be followed; scan the new code to try again"),
+        StateReason::PasskeyTimedOut => ("PASSKEY_TIMED_OUT", "the passkey step took too long; scan the new code to try again"),
+        _ => return None,
+    };
+    Some(Emission::PasskeyError(PasskeyErrorPayload { message, code }))
 }
 
 fn connected_payload(view: &CompanyView) -> Option<ConnectedPayload> {
@@ -184,12 +231,6 @@ fn activation_payload(activation: ActivationView) -> ActivationPayload {
         },
         ActivationView::Failed => plain("failed", "YClients refused the activation"),
     }
-}
-
-/// Whole seconds until `moment`, rounded up; `None` when it has passed, because such a code may not be shown.
-fn seconds_left(moment: DateTime<Utc>, now: DateTime<Utc>) -> Option<u64> {
-    let milliseconds = u64::try_from((moment - now).num_milliseconds()).ok().filter(|&left| left > 0)?;
-    Some(milliseconds.div_ceil(1000))
 }
 
 #[cfg(test)]

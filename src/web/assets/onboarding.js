@@ -2,6 +2,7 @@
 // of the socket, or by the status API while there is no socket.
 
 import { open } from "./live.js";
+import { passkeyStep } from "./passkey.js";
 
 const app = document.getElementById("app");
 const { token, session } = app.dataset;
@@ -26,6 +27,7 @@ const model = {
   ...initial.state, stateAt: performance.now(),
   qr: $("qr-image").getAttribute("src"), qrEnds: since(initial.qrLeftMs),
   code: $("code-text").textContent, codePhone: $("code-phone").textContent, codeEnds: since(initial.codeLeftMs),
+  passkey: initial.passkey && { ...initial.passkey, ends: since(initial.passkey.expiresIn * 1000) },
   phone: $("done-phone").textContent, linked: initial.linked,
   activation: initial.activation,
   live: undefined, asked: false, refused: "",
@@ -35,19 +37,26 @@ let woke = false;
 /* ---- what the server says ------------------------------------------------------------------------------------------- */
 
 const events = {
-  "session-state"({ state, reason, action, retryAt }) {
+  "session-state"({ state, reason, action, retryAt, limits }) {
     if (state !== model.state) model.stateAt = performance.now();
-    Object.assign(model, { state, reason, action, retryAt });
+    Object.assign(model, { state, reason, action, retryAt, limits });
     if (state === "Pairing" || state === "Online") model.linked = true;
     if (["LoggedOut", "AwaitingScan", "AwaitingCode"].includes(state) || reason === "uninstalled") model.linked = false;
     if (state !== "AwaitingScan") Object.assign(model, { qr: "", qrEnds: 0 });
     if (state !== "AwaitingCode") Object.assign(model, { code: "", codeEnds: 0 });
+    if (state !== "AwaitingPasskey") model.passkey = null;
   },
   "qr-update"({ image, expiresIn }) {
     Object.assign(model, { qr: image, qrEnds: since(expiresIn * 1000) });
   },
   "pairing-code"({ code, phoneNumber, expiresIn }) {
     Object.assign(model, { code, codePhone: phoneNumber, codeEnds: since(expiresIn * 1000) });
+  },
+  "passkey-request"(passkey) {
+    model.passkey = { ...passkey, ends: since(passkey.expiresIn * 1000) };
+  },
+  "passkey-confirmation"(passkey) {
+    events["passkey-request"](passkey);
   },
   "whatsapp-connected"({ phone }) {
     Object.assign(model, { phone, linked: true });
@@ -115,6 +124,7 @@ async function learn(body) {
   if (!words.states[state.state]) return;
   events["session-state"]({ ...state, retryAt: state.retryAt ?? state.retry_at });
   model.linked = Boolean(body.phoneNumber) && state.state !== "LoggedOut";
+  if (body.passkey) events["passkey-request"](body.passkey);
   if (body.connected) events["whatsapp-connected"]({ phone: body.phoneNumber ?? "" });
   if (body.activation?.status) events.activation(body.activation);
   render();
@@ -161,7 +171,7 @@ async function act(button, target, work) {
   const answer = await work();
   button.removeAttribute("aria-disabled");
   if (answer.success) return;
-  target.textContent = words.failures[answer.code] ?? words.failures.UNAVAILABLE;
+  target.textContent = words.failures[answer.reason] ?? words.failures[answer.code] ?? words.failures.UNAVAILABLE;
 }
 
 const failure = $("failure");
@@ -169,6 +179,8 @@ $("request-qr").onclick = (event) =>
   act(event.currentTarget, failure, () => (model.live ? live.emit("request-qr") : fetchQr()));
 $("reconnect").onclick = (event) => act(event.currentTarget, failure, () => live.emit("reconnect"));
 $("cancel-code").onclick = (event) => act(event.currentTarget, failure, () => live.emit("cancel-pairing"));
+
+const showPasskey = passkeyStep({ emit: live.emit, act, words });
 
 $("pair-form").onsubmit = (event) => {
   event.preventDefault();
@@ -254,6 +266,7 @@ function render() {
   show("qr", state === "AwaitingScan" || (state === "Connecting" && !linked));
   show("code", state === "AwaitingCode");
   show("cancel-code", true);
+  showPasskey(state === "AwaitingPasskey" ? model.passkey : null);
   show("pair", unlinked);
   if (action === "use_pairing_code" && !$("pair").open) $("pair").open = true;
   show("request-qr", action === "request_qr" || action === "use_pairing_code");
@@ -264,7 +277,17 @@ function render() {
   $("done-phone").textContent = model.phone;
   renderActivation(activation, done);
   renderDone(done);
+  renderLimits(state, model.limits ?? {});
   tick();
+}
+
+/** How WhatsApp limits the account; while it isn't online other things matter. */
+function renderLimits(state, { timelock, cap }) {
+  const fill = (text) => text.replace("{used}", cap.used ?? "—").replace("{total}", cap.total ?? "—");
+  const texts = timelock ? [words.live.timelock] : [];
+  if (cap && cap.level !== "none") texts.push(fill(cap.level === "capped" ? words.live.capped : words.live.capWarning));
+  show("limits", state === "Online" && texts.length > 0);
+  $("limits-text").textContent = texts.join(" ");
 }
 
 function renderSteps(state, done, linked) {
@@ -298,7 +321,7 @@ function renderRefused() {
   // What is done stays done; the page only hears no more of it.
   if (expired && !$("done").hidden) return line(words.live.noLongerLive);
   const { title, text } = expired ? words.live.tokenOver : words.live.tokenBad;
-  for (const id of ["qr", "code", "pair", "request-qr", "reconnect", "done", "activation", "state-timer"]) show(id, false);
+  for (const id of ["qr", "code", "pair", "request-qr", "reconnect", "done", "activation", "passkey", "limits", "state-timer"]) show(id, false);
   line("");
   put("state-title", title);
   put("state-text", text);
@@ -312,7 +335,8 @@ function span(ms) {
   const seconds = Math.max(1, Math.ceil(ms / 1000)), minutes = Math.round(seconds / 60);
   if (seconds < 100) return words.live.seconds.replace("{n}", seconds);
   if (minutes < 100) return words.live.minutes.replace("{n}", minutes);
-  return words.live.hours.replace("{n}", Math.round(minutes / 60));
+  if (minutes < 2880) return words.live.hours.replace("{n}", Math.round(minutes / 60));
+  return words.live.days.replace("{n}", Math.round(minutes / 1440));
 }
 
 const until = (moment) => (moment ? Date.parse(moment) - drift - Date.now() : 0);
@@ -330,6 +354,8 @@ function tick() {
   show("qr-wait", !fresh);
   put("qr-left", fresh ? timed(words.live.codeLeft, qrLeft) : "");
   put("code-left", codeTimer(model.codeEnds, model.codeEnds - performance.now()));
+  put("passkey-left", timed(words.live.passkeyLeft, (model.passkey?.ends ?? 0) - performance.now()));
+  put("limits-timer", timed(words.live.unlockIn, until(model.limits?.unlock_at)));
   put("state-timer", timed(model.state === "Banned" ? words.live.until : words.live.retryIn, until(model.retryAt)));
   put("activation-timer", timed(words.live.nextAttempt, until(model.activation.nextAttemptAt)));
 }

@@ -2,7 +2,7 @@
 
 use frontdesk_actors::view::{NextStep, SessionState, StateReason};
 
-use super::{ActivationWords, FailureWords, Frame, Landing, Live, Onboarding, Text, Words};
+use super::{ActivationWords, FailureWords, Frame, Landing, Live, Onboarding, PasskeyWords, Text, Words};
 use crate::web::PageError;
 
 pub(super) static WORDS: Words = Words {
@@ -93,6 +93,29 @@ pub(super) static WORDS: Words = Words {
             "The phone must be online at least once in two weeks",
             "You can switch the integration off in YClients at any time",
         ],
+        passkey: PasskeyWords {
+            why_title: "Why this can't be done with a button here",
+            why: "A passkey of WhatsApp works only on WhatsApp's own site, web.whatsapp.com; the browser gives it to no other page, ours included. So somebody has to carry the request there and the answer back.",
+            ways: [
+                "If your company has installed a browser extension for this, keep this page open: it answers by itself.",
+                "Otherwise write to the integration's support: its people take you through this step, or answer it with you.",
+                "Or link another number whose account has no passkey: cancel below and scan with that phone, or get a code for its number. A code for the same number asks for the passkey too.",
+            ],
+            hand_in_title: "For support and extensions",
+            hand_in_hint: "On a page of https://web.whatsapp.com call navigator.credentials.get with this request as publicKey, and paste its answer (toJSON) here.",
+            options_label: "WhatsApp's request",
+            copy_options: "Copy the request",
+            answer_label: "The passkey's answer, as JSON",
+            submit: "Hand in the answer",
+            checking: "WhatsApp and the phone are checking the answer…",
+            code_label: "Code to compare",
+            compare: "WhatsApp on the phone shows a code. Only if it is exactly this one, press the button, and agree on the phone as well. If it differs, press Cancel: somebody else may be linking.",
+            confirm: "The codes are the same",
+            confirming: "Waiting for the phone…",
+            cancel: "Cancel and show a new QR code",
+        },
+        limits_title: "WhatsApp limits this number",
+        limits_next: "Clients who wrote to you are answered as usual. Don't write to new people from the phone meanwhile: that makes the limit longer.",
         no_script: "Turn JavaScript on to get a code. While it is off, only the state is shown here; the page reloads every 15 seconds.",
         refresh: "Reload the page",
     },
@@ -102,6 +125,12 @@ pub(super) static WORDS: Words = Words {
         retry_in: "Next try in {time}",
         until: "Not before {time} from now",
         next_attempt: "Next try in {time}",
+        passkey_left: "WhatsApp waits for another {time}",
+        timelock: "WhatsApp doesn't let this number write first to people who never wrote to it.",
+        capped: "The number has written first to as many new people as WhatsApp allows for now ({used} of {total}).",
+        cap_warning: "The number has written first to {used} of the {total} new people WhatsApp allows for now.",
+        unlock_in: "This ends in {time}",
+        days: "{n} d",
         connection_lost: "Connection to this page lost, retrying…",
         connection_back: "Connection is back",
         no_longer_live: "This page is no longer updated: its time is over. The connection goes on.",
@@ -130,6 +159,11 @@ pub(super) static WORDS: Words = Words {
         invalid_phone_format: "This doesn't look like a number. It needs 10–15 digits with the country code, for example +7\u{a0}916\u{a0}123\u{2011}45\u{2011}67.",
         request_in_progress: "A code is already being requested, wait a few seconds.",
         pairing_code_failed: "WhatsApp gave no code. Check the number and try again in a minute, or scan the QR code.",
+        too_many_codes: "WhatsApp gives no code for this number now: codes were asked for too often, or it is no number of WhatsApp. Check it and wait five minutes, or scan the QR code.",
+        passkey_not_expected: "WhatsApp waits for no passkey now. Look at the state above and go on from there.",
+        passkey_invalid: "This is no answer of a passkey. Copy the whole JSON and paste it again.",
+        passkey_wrong_site: "The answer was made on another site. Use the passkey on a page of https://web.whatsapp.com.",
+        passkey_outdated: "This answers an older request. Copy the request from this page again and answer that one.",
         already_connected: "WhatsApp is connected already.",
         not_allowed: "The connection can't be started now. Go back to YClients and press “Connect” again.",
         busy: "Too many requests. Wait a few seconds.",
@@ -151,7 +185,7 @@ fn state(state: SessionState) -> Text {
         SessionState::AwaitingScan => ("Scan the QR code", "Point the camera at it from WhatsApp on the salon's phone."),
         SessionState::AwaitingCode => ("Type the code on the phone", "WhatsApp on the phone asks for a code of eight characters."),
         SessionState::AwaitingPasskey => {
-            ("Confirm on the phone", "WhatsApp asks to confirm the login with a passkey. Unlock the phone and follow its hint.")
+            ("WhatsApp asks for a passkey", "This account is protected: besides the scan WhatsApp wants its owner's passkey.")
         }
         SessionState::Pairing => {
             ("The phone is connecting", "The code was accepted. Keep WhatsApp open on the phone for a few more seconds.")
@@ -191,6 +225,17 @@ fn reason(reason: StateReason) -> &'static str {
         StateReason::Frozen => "Reason: YClients suspended the integration, usually because of payment. The link is kept.",
         StateReason::Uninstalled => "Reason: the integration was removed in YClients.",
         StateReason::Stopped => "Reason: the connection was stopped by hand.",
+        StateReason::PairingRefused => {
+            "The phone took the code, but WhatsApp made no link of it. On the phone open Linked devices: if four devices are listed, \
+             remove one. Update WhatsApp on the phone, then try the new code."
+        }
+        StateReason::PasskeyRefused => {
+            "WhatsApp or the phone did not accept the passkey. Scan the new code to try once more, and agree on the phone when it asks."
+        }
+        StateReason::PasskeyBroken => {
+            "The passkey step got stuck on WhatsApp's side. Scan the new code to try once more; if it stays so, write to support."
+        }
+        StateReason::PasskeyTimedOut => "The passkey step took too long. Have everything ready and scan the new code.",
         StateReason::ProxyFailed => {
             "Reason: our way out to WhatsApp (the proxy) does not answer. We keep trying; if it does not pass, write to support: the \
              server's operator has to check the proxy."
@@ -204,6 +249,8 @@ fn action(action: NextStep) -> &'static str {
         NextStep::EnterCode => "The hyphen need not be typed.",
         NextStep::RequestQr => "Press “Show a new QR code”.",
         NextStep::UsePairingCode => "If the QR code doesn't work out, connect with the phone number: the form is below.",
+        NextStep::UsePasskey => "What you can do is below. Keep WhatsApp open on the phone.",
+        NextStep::CompareCodes => "Compare the code below with the one on the phone.",
         NextStep::Wait => "There is nothing to do here.",
         NextStep::Reconnect => "Press “Connect here” to take the connection back.",
         NextStep::StartOver => "Go back to YClients and press “Connect” again.",

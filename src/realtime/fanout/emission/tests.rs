@@ -1,7 +1,7 @@
 use chrono::Duration;
-use frontdesk_actors::ids::{Generation, OwnIdentity, SalonId, Secret};
+use frontdesk_actors::ids::{OwnIdentity, SalonId, Secret};
 use frontdesk_actors::records::IntegrationStatus;
-use frontdesk_actors::view::SessionView;
+use frontdesk_actors::view::{CapLevel, Limits, NewChatCap, SessionView, Timelock};
 use serde_json::{Value, json};
 
 use super::*;
@@ -16,18 +16,7 @@ fn view(state: SessionState) -> CompanyView {
         salon_id: SalonId::try_from(123).unwrap(),
         title: None,
         integration: IntegrationStatus::Pending,
-        session: SessionView {
-            state,
-            since: now(),
-            reason: None,
-            retry_at: None,
-            action: None,
-            qr: None,
-            pairing: None,
-            rounds_used: 0,
-            own: None,
-            generation: Generation::default(),
-        },
+        session: SessionView { state, ..SessionView::at_rest(now()) },
         activation: ActivationView::Waiting,
         connected_at: None,
     }
@@ -44,6 +33,17 @@ fn with_code() -> CompanyView {
     let expires_at = now() + Duration::milliseconds(49_001);
     let phone = "+79161234567".parse().unwrap();
     view.session.pairing = Some(PairingView { code: Secret::new("ABCD-1234"), phone, expires_at });
+    view
+}
+
+fn with_passkey(stage: PasskeyStage) -> CompanyView {
+    let mut view = view(SessionState::AwaitingPasskey);
+    view.session.passkey = Some(PasskeyView {
+        stage,
+        options: Secret::new(r#"{"challenge":"AAECAw"}"#),
+        code: matches!(stage, PasskeyStage::Comparing | PasskeyStage::Confirming).then(|| Secret::new("WXYZ-1234")),
+        expires_at: now() + Duration::seconds(99),
+    });
     view
 }
 
@@ -70,6 +70,8 @@ fn a_late_joiner_hears_the_state_first_and_then_all_that_belongs_to_it() {
         (view(SessionState::Idle), vec!["session-state", "activation"]),
         (with_qr(1, Duration::seconds(20)), vec!["session-state", "qr-update", "activation"]),
         (with_code(), vec!["session-state", "pairing-code", "activation"]),
+        (with_passkey(PasskeyStage::Requested), vec!["session-state", "passkey-request", "activation"]),
+        (with_passkey(PasskeyStage::Comparing), vec!["session-state", "passkey-confirmation", "activation"]),
         (online(ActivationView::Activating), vec!["session-state", "whatsapp-connected", "activation"]),
     ];
     for (view, expected) in table {
@@ -99,6 +101,62 @@ fn whoever_knows_all_hears_nothing_and_else_only_what_changed() {
     for (old, new, expected) in table {
         assert_eq!(names(Some(old), new), expected);
     }
+}
+
+#[test]
+fn the_passkey_step_has_an_event_per_step_and_its_failures_have_codes() {
+    use PasskeyStage::{Checking, Comparing, Confirming, Requested};
+    let steps = [
+        (with_passkey(Requested), with_passkey(Checking), "passkey-request"),
+        (with_passkey(Checking), with_passkey(Comparing), "passkey-confirmation"),
+        (with_passkey(Comparing), with_passkey(Confirming), "passkey-confirmation"),
+    ];
+    for (old, new, event) in steps {
+        assert_eq!(names(Some(&old), &new), [event]);
+    }
+    let asked = payload("passkey-request", None, &with_passkey(Requested));
+    let expected = json!({
+        "stage": "requested", "options": {"challenge": "AAECAw"}, "origin": "https://web.whatsapp.com", "expiresIn": 99,
+    });
+    assert_eq!(asked, expected);
+    let checking = payload("passkey-request", None, &with_passkey(Checking));
+    assert_eq!(checking.get("options"), None, "nothing more to answer");
+    let code = payload("passkey-confirmation", None, &with_passkey(Comparing));
+    assert_eq!((&code["stage"], &code["code"]), (&json!("comparing"), &json!("WXYZ-1234")));
+    for (reason, code) in [
+        (StateReason::PasskeyRefused, "PASSKEY_REFUSED"),
+        (StateReason::PasskeyBroken, "PASSKEY_BROKEN"),
+        (StateReason::PasskeyTimedOut, "PASSKEY_TIMED_OUT"),
+    ] {
+        let mut failed = view(SessionState::Connecting);
+        failed.session.reason = Some(reason);
+        assert_eq!(payload("passkey-error", Some(&with_passkey(Checking)), &failed)["code"], code);
+        assert!(!names(None, &failed).contains(&"passkey-error"), "a late joiner reads the reason");
+        let mut later = failed.clone();
+        later.session.state = SessionState::AwaitingScan;
+        assert!(!names(Some(&failed), &later).contains(&"passkey-error"), "said once");
+    }
+}
+
+#[test]
+fn limits_are_part_of_the_state_while_there_are_any() {
+    let free = online(ActivationView::Active);
+    let mut asked = free.clone();
+    asked.session.limits.known = true;
+    assert_eq!(names(Some(&free), &asked), [""; 0], "that nothing limits the account is no news");
+    let mut limited = asked.clone();
+    limited.session.limits = Limits {
+        known: true,
+        timelock: Some(Timelock { ends_at: Some(now() + Duration::hours(1)) }),
+        cap: Some(NewChatCap { level: CapLevel::FirstWarning, used: Some(3), total: Some(5), renews_at: None }),
+    };
+    assert_eq!(names(Some(&asked), &limited), ["session-state"]);
+    let expected = json!({
+        "known": true, "cold_sends_stopped": true, "unlock_at": "2026-09-21T15:13:20Z", "timelock": true,
+        "cap": {"level": "first_warning", "used": 3, "total": 5, "renews_at": null},
+    });
+    assert_eq!(payload("session-state", None, &limited)["limits"], expected);
+    assert_eq!(payload("session-state", Some(&limited), &asked).get("limits"), None, "over");
 }
 
 #[test]
@@ -176,8 +234,8 @@ fn every_activation_has_a_status_and_words_and_a_retry_its_time() {
 
 #[test]
 fn debug_output_has_no_code_and_no_number() {
-    for view in [with_qr(1, Duration::seconds(9)), with_code(), online(ActivationView::Active)] {
+    for view in [with_qr(1, Duration::seconds(9)), with_code(), with_passkey(PasskeyStage::Comparing), online(ActivationView::Active)] {
         let debug = format!("{:?}", diff(None, &view, now()));
-        assert!(!debug.contains("2@1") && !debug.contains("ABCD") && !debug.contains("7916"), "{debug}");
+        assert!(!debug.contains("2@1") && !debug.contains("ABCD") && !debug.contains("WXYZ") && !debug.contains("7916"), "{debug}");
     }
 }

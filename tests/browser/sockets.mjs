@@ -3,9 +3,10 @@
 import { check, run } from "./stage.mjs";
 import * as bounds from "./sockets/bounds.mjs";
 import * as doors from "./sockets/doors.mjs";
+import * as linking from "./sockets/linking.mjs";
 import * as story from "./sockets/story.mjs";
 
-const parts = { ...doors, ...story, ...bounds };
+const parts = { ...doors, ...story, ...bounds, ...linking };
 
 await run(async () => {
   const [name, ...parameters] = process.argv.slice(2);

@@ -132,6 +132,26 @@ async fn browser_a_banned_number_and_an_old_client_have_their_words() {
 }
 
 #[tokio::test]
+async fn browser_a_passkey_is_handed_in_by_hand() {
+    scenario("aPasskeyIsHandedInByHand").await;
+}
+
+#[tokio::test]
+async fn browser_an_extension_answers_the_passkey() {
+    scenario("anExtensionAnswersThePasskey").await;
+}
+
+#[tokio::test]
+async fn browser_a_refused_passkey_has_words_and_cancel_leads_back() {
+    scenario("aRefusedPasskeyHasWordsAndCancelLeadsBack").await;
+}
+
+#[tokio::test]
+async fn browser_limits_of_whatsapp_are_told() {
+    scenario("limitsOfWhatsappAreTold").await;
+}
+
+#[tokio::test]
 async fn browser_without_scripts_the_page_still_says_what_to_do() {
     scenario("withoutScriptsThePageStillSaysWhatToDo").await;
 }

@@ -74,6 +74,75 @@ async fn a_closed_tab_stops_the_link_and_coming_back_resumes() {
 }
 
 #[tokio::test]
+async fn a_passkey_is_carried_through() {
+    part(&["aPasskeyIsCarriedThrough"], &[]).await;
+}
+
+async fn failing_passkey(behaviour: &str, code: &str, reason: &str) {
+    part(&["aPasskeyThatFailsIsToldAndANewCodeLeadsOn", behaviour, code, reason], &[]).await;
+}
+
+#[tokio::test]
+async fn a_refused_passkey_is_told_and_a_new_code_leads_on() {
+    failing_passkey("refuse", "PASSKEY_REFUSED", "passkey_refused").await;
+}
+
+#[tokio::test]
+async fn a_passkey_code_the_phone_does_not_agree_to_is_told_and_a_new_code_leads_on() {
+    failing_passkey("decline", "PASSKEY_REFUSED", "passkey_refused").await;
+}
+
+#[tokio::test]
+async fn a_passkey_request_nobody_can_read_is_told_and_a_new_code_leads_on() {
+    failing_passkey("bad_options", "PASSKEY_BROKEN", "passkey_broken").await;
+}
+
+#[tokio::test]
+async fn a_passkey_step_that_breaks_off_is_told_and_a_new_code_leads_on() {
+    failing_passkey("bad_continuation", "PASSKEY_BROKEN", "passkey_broken").await;
+}
+
+#[tokio::test]
+async fn a_silent_passkey_step_can_be_left() {
+    part(&["aSilentPasskeyStepCanBeLeft"], &[]).await;
+}
+
+#[tokio::test]
+async fn two_tabs_with_different_wishes_see_one_truth() {
+    part(&["twoTabsWithDifferentWishesSeeOneTruth"], &[]).await;
+}
+
+#[tokio::test]
+async fn a_code_for_another_phone_begins_anew() {
+    part(&["aCodeForAnotherPhoneBeginsAnew"], &[]).await;
+}
+
+#[tokio::test]
+async fn codes_asked_for_too_often_are_refused_with_the_cause() {
+    part(&["codesAskedForTooOftenAreRefusedWithTheCause"], &[]).await;
+}
+
+#[tokio::test]
+async fn a_phone_without_a_free_place_changes_nothing() {
+    part(&["aPhoneWithoutAFreePlaceChangesNothing"], &[]).await;
+}
+
+#[tokio::test]
+async fn limits_are_told_within_a_second_and_their_end_too() {
+    part(&["limitsAreToldWithinASecondAndTheirEndToo"], &[]).await;
+}
+
+#[tokio::test]
+async fn a_lock_ends_by_itself_and_one_from_meanwhile_is_found() {
+    part(&["aLockEndsByItselfAndOneFromMeanwhileIsFound"], &[]).await;
+}
+
+#[tokio::test]
+async fn the_clients_numbers_are_in_the_status_and_in_the_metrics() {
+    part(&["theClientsNumbersAreInTheStatusAndInTheMetrics"], &[("FRONTDESK_SESSIONS_PROBE_EVERY", "1s")]).await;
+}
+
+#[tokio::test]
 async fn two_salons_never_hear_of_each_other() {
     part(&["twoSalonsNeverHearOfEachOther"], &[]).await;
 }

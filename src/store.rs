@@ -8,6 +8,7 @@
 //! * **The promise**: `Ok` of a write means that it survives kill -9 and a power cut. An error means that nothing of it is visible now; after
 //!   a failed commit or a crash without an answer, the next start shows all of the commit or nothing.
 //! * **Reads** see every answered commit, never half of one; see `reader.rs` for the moment in between.
+//! * **Whole**: a sum over all entries is kept with every commit and compared at start (`digest`); backups are of one moment (`backup`).
 //! * **Sealed**: every value but the meta records (`seal`). Keys are not.
 //! * **Bounded**: requests and bytes that wait (`Overloaded` after a short wait), requests and bytes per commit, rows per answer, value and
 //!   key lengths.
@@ -15,14 +16,18 @@
 //! Why sled is used like this: `docs/adr/0001-sled.md`.
 
 mod apply;
+pub mod backup;
+mod commit;
 mod commit_mark;
 mod counters;
+mod digest;
 mod disk;
 mod draft;
 mod fault;
 mod folder;
 mod health;
 mod inbox;
+mod key_file;
 mod keys;
 mod migrations;
 mod observe;
@@ -31,6 +36,7 @@ mod pieces;
 mod ports;
 mod reader;
 mod records;
+mod rotate;
 mod seal;
 #[cfg(test)]
 mod tests;
@@ -46,11 +52,13 @@ use frontdesk_actors::ports::{Clock, RecordsError, SystemClock};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
-pub use crate::store::folder::SealKeyError;
+pub use crate::store::key_file::SealKeyError;
 pub use crate::store::observe::{CommitReport, NoObserver, StoreObserver};
-pub use crate::store::open::OpenError;
+pub use crate::store::open::{Inspection, OpenError, inspect};
+pub use crate::store::rotate::{RotateError, rotate};
 pub use crate::store::seal::{SealKey, SealKeyFormatError};
 
+use crate::store::backup::{BackupError, BackupReport, CopyOrder, Progress};
 use crate::store::counters::Counters;
 use crate::store::draft::Draft;
 use crate::store::fault::Fault;
@@ -64,6 +72,11 @@ pub const DEFAULT_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How long a caller waits for room in the queue before it hears `Overloaded`.
 const ADMISSION_PATIENCE: Duration = Duration::from_millis(250);
+
+/// The layout that this program writes, and the newest it can read.
+pub fn newest_schema() -> u32 {
+    migrations::MIGRATIONS.last().map_or(0, |migration| migration.to)
+}
 
 /// How to open a store.
 pub struct StoreOptions {
@@ -115,6 +128,8 @@ struct Shared {
     queue: Option<mpsc::Sender<Message>>,
     writer: Option<JoinHandle<()>>,
     done: watch::Receiver<bool>,
+    /// One backup at a time.
+    copying: Arc<Semaphore>,
 }
 
 impl Store {
@@ -142,6 +157,7 @@ impl Store {
             health: Arc::clone(&health),
             observer: Arc::clone(&options.observer),
             clock: options.clock,
+            copying: None,
         };
         let thread = thread::Builder::new().name("store-writer".to_owned());
         let writer = thread.spawn(move || writer.run(requests, finish));
@@ -155,6 +171,7 @@ impl Store {
             queue: Some(queue),
             writer: Some(writer),
             done,
+            copying: Arc::new(Semaphore::new(1)),
         })))
     }
 
@@ -171,6 +188,27 @@ impl Store {
     /// Opens every value once: an error names the first that can't be read. Blocks; returns the keys seen.
     pub fn verify(&self) -> Result<u64, RecordsError> {
         self.0.reader.verify()
+    }
+
+    /// Writes a sealed and verified copy of everything acknowledged so far to `file`, which appears when it is complete. Commits go on meanwhile.
+    pub async fn back_up(&self, file: PathBuf, progress: Progress) -> Result<BackupReport, BackupError> {
+        let shared = &*self.0;
+        let turn = Arc::clone(&shared.copying).try_acquire_owned().map_err(|_| BackupError::Busy)?;
+        shared.health.check().map_err(|_| BackupError::Closed)?;
+        let (out, words) = mpsc::channel(backup::PORTIONS_WAITING);
+        let queue = shared.queue.as_ref().ok_or(BackupError::Closed)?;
+        queue.send(Message::Copy(CopyOrder { out })).await.map_err(|_| BackupError::Closed)?;
+        let seal = shared.reader.seal.clone();
+        let writing = tokio::task::spawn_blocking(move || {
+            let _turn = turn; // held to the end, also when the caller has given up
+            backup::write(&file, &seal, words, &progress)
+        });
+        writing.await.map_err(|_| BackupError::Closed)?
+    }
+
+    /// Answers when the writer has served what waits before this. Writes nothing.
+    pub async fn pulse(&self) -> Result<(), RecordsError> {
+        self.submit(1, |_| Ok(())).await
     }
 
     /// Has the writer do `work`, and returns its result once it is durable. `weight` estimates its bytes.

@@ -36,7 +36,7 @@ use wacore::store::traits::DeviceStore;
 use whatsapp_rust::transport::default_tls_connector;
 
 use self::backend::Backend;
-pub use self::egress::{Egress, EgressKind, EgressPlan, EgressSettings, Login, Proxy, ProxyError, SettingsError};
+pub use self::egress::{Egress, EgressKind, EgressPlan, EgressSettings, Login, Proxy, ProxyError, Reached, SettingsError, reach};
 use self::egress::{Endpoint, Ways};
 use self::gate::Gate;
 use self::version::Versions;

@@ -20,7 +20,7 @@ pub use partner::{
     AmountError, Channel, InstallationDetail, ListedSalon, Money, NewPayment, PartnerApi, PartnerError, Payment, Percent, SalonsPage,
     StatusChange, Tariff, TariffOption,
 };
-pub use store::{DayTraffic, Records, RecordsError, SignatureClaim, Vault, VaultOp, VaultPair};
+pub use store::{DayTraffic, Records, RecordsError, SignatureClaim, VAULT_RESTORED, Vault, VaultOp, VaultPair};
 pub use whatsapp::{Connector, LinkCommand, LinkEnd, LinkFact, LinkReports, LinkRequest, LossKind, PasskeyAssertion, PasskeyFailure};
 
 /// All ports, shared by every actor.

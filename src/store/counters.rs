@@ -5,6 +5,7 @@ use frontdesk_actors::ports::DayTraffic;
 use frontdesk_actors::records::IntegrationStatus;
 use serde::{Deserialize, Serialize};
 
+use crate::store::digest::TreeDigest;
 use crate::store::fault::Fault;
 use crate::store::records::Stored;
 
@@ -35,6 +36,9 @@ pub(super) struct Counters {
     /// Connections made and lost, by hour, oldest first. Absent in older databases.
     #[serde(default)]
     pub(super) traffic: Vec<Hour>,
+    /// Sum of all entries but this one. Missing: written by a program that kept none; made at start.
+    #[serde(default)]
+    pub(super) digest: Option<TreeDigest>,
 }
 
 /// Hours that [`Counters::traffic`] holds: a day, and the hour that has begun.

@@ -95,6 +95,12 @@ impl Disk {
         guarded(step, || walk(self.db.scan_prefix(prefix), step, visit))
     }
 
+    /// Puts entries that need not survive a crash: into a database that is being made beside its place.
+    pub(super) fn fill(&self, batch: sled::Batch) -> Result<(), Fault> {
+        let step = "filling a new database";
+        guarded(step, || self.db.apply_batch(batch).map_err(Fault::engine(step)))
+    }
+
     /// Like [`Disk::each`], last first.
     pub(super) fn each_backwards(&self, prefix: &[u8], visit: impl FnMut(&[u8], &[u8]) -> Result<Walk, Fault>) -> Result<(), Fault> {
         let step = "reading a range backwards";

@@ -43,6 +43,11 @@ impl Group {
         self.changes.is_empty()
     }
 
+    /// Every key with its new entry; `None` removes.
+    pub(super) fn changes(&self) -> impl Iterator<Item = (&Key, Option<&Vec<u8>>)> {
+        self.changes.iter().map(|(key, entry)| (key, entry.as_ref()))
+    }
+
     /// Everything, and the counters with it, as one batch of the engine.
     pub(super) fn into_batch(self, counters: &Counters) -> Result<sled::Batch, Fault> {
         let mut batch = sled::Batch::default();

@@ -6,25 +6,22 @@
 //!   seal.key              0600; only when the key does not come from the configuration
 //!   store/                0700; the engine's own files, and `commits`
 //!   store.new/            a database being made; moved to its place when complete
+//!   store.old/            only for moments, while a database with another seal key takes its place
+//!   seal.key.new          only while the seal key is being changed
+//!   seal.key.<print>      earlier keys: backups made with them need them
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-
 use crate::store::disk::sync_folder;
-use crate::store::seal::{SealKey, SealKeyFormatError};
+use crate::store::key_file::KEY_FILE;
 
 const LOCK_FILE: &str = "lock";
-const KEY_FILE: &str = "seal.key";
 const STORE_FOLDER: &str = "store";
 const DRAFT_FOLDER: &str = "store.new";
-
-/// Group and others.
-const FOREIGN_MODE_BITS: u32 = 0o077;
 
 /// The engine's folder within the data folder.
 pub(super) fn store_folder(data: &Path) -> PathBuf {
@@ -34,6 +31,46 @@ pub(super) fn store_folder(data: &Path) -> PathBuf {
 /// Where a new database is made.
 pub(super) fn draft_folder(data: &Path) -> PathBuf {
     data.join(DRAFT_FOLDER)
+}
+
+/// Where the database waits while another takes its place.
+fn old_folder(data: &Path) -> PathBuf {
+    data.join("store.old")
+}
+
+/// Puts the new database in the place of the present one. A crash between the two moves is undone by [`settle_swap`].
+pub(super) fn swap(data: &Path) -> io::Result<()> {
+    remove_draft(&old_folder(data))?;
+    fs::rename(store_folder(data), old_folder(data))?;
+    sync_folder(data)?;
+    publish(data)
+}
+
+/// Ends a [`swap`], or what a crash left of one: the old database goes back to an empty place, and away from beside a new one. Call only while
+/// holding the lock.
+pub(super) fn settle_swap(data: &Path) -> io::Result<()> {
+    if store_folder(data).exists() {
+        return remove_draft(&old_folder(data));
+    }
+    match fs::rename(old_folder(data), store_folder(data)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        moved => moved.and_then(|()| sync_folder(data)),
+    }
+}
+
+/// What stands in the way of restoring into this folder. A key that waits there, and what a crash left of an earlier try, do not.
+pub(super) fn first_obstacle(data: &Path) -> io::Result<Option<String>> {
+    let entries = match fs::read_dir(data) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        entries => entries?,
+    };
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if ![LOCK_FILE, KEY_FILE, DRAFT_FOLDER].contains(&name.as_str()) {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 /// Removes what a crash left of a new database.
@@ -87,83 +124,4 @@ pub(super) fn remove_unfinished_snapshots(store: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Why there is no seal key.
-#[derive(Debug, Error)]
-pub enum SealKeyError {
-    /// The file's content is no key.
-    #[error("{file} does not hold a seal key")]
-    Malformed {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong with it.
-        #[source]
-        source: SealKeyFormatError,
-    },
-    /// Others could read it.
-    #[error("{file} can be read by others; allow its owner only (chmod 600)")]
-    ReadableByOthers {
-        /// The file.
-        file: PathBuf,
-    },
-    /// There is a database but no key for it.
-    #[error("{file} is missing, and the database beside it can't be read without it; put it back or set FRONTDESK_STORE_SEAL_KEY")]
-    MissingForDatabase {
-        /// The file.
-        file: PathBuf,
-    },
-    /// The file system refused.
-    #[error("the seal key file {file} can't be read or made")]
-    Io {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-}
-
-impl SealKey {
-    /// The key kept in the data folder; made at the first start, durably, for its owner only.
-    pub fn in_folder(data: &Path) -> Result<Self, SealKeyError> {
-        let file = data.join(KEY_FILE);
-        let failed = |source| SealKeyError::Io { file: file.clone(), source };
-        match read_key(&file) {
-            Err(SealKeyError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
-            read => return read,
-        }
-        if store_folder(data).join("db").exists() {
-            return Err(SealKeyError::MissingForDatabase { file });
-        }
-        make(data).map_err(failed)?;
-        write_key(data, &file).map_err(failed)?;
-        read_key(&file)
-    }
-}
-
-fn read_key(file: &Path) -> Result<SealKey, SealKeyError> {
-    let failed = |source| SealKeyError::Io { file: file.to_path_buf(), source };
-    let mode = fs::metadata(file).map_err(failed)?.permissions().mode();
-    if mode & FOREIGN_MODE_BITS != 0 {
-        return Err(SealKeyError::ReadableByOthers { file: file.to_path_buf() });
-    }
-    let text = fs::read_to_string(file).map_err(failed)?;
-    SealKey::parse(&text).map_err(|source| SealKeyError::Malformed { file: file.to_path_buf(), source })
-}
-
-/// Writes a fresh key under a name of this process and links it to its place: nobody sees half a key, and of two that start at once one wins.
-fn write_key(data: &Path, place: &Path) -> io::Result<()> {
-    let draft = data.join(format!("{KEY_FILE}.{}", std::process::id()));
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    writeln!(file, "{}", SealKey::generate().to_hex())?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&draft, place);
-    fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        linked => linked?,
-    }
-    sync_folder(data)
 }

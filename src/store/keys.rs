@@ -41,6 +41,8 @@ pub(super) const SEAL_CHECK: &[u8] = b"mseal";
 pub(super) const COUNTERS: &[u8] = b"mcounters";
 /// Start of all activity markers.
 pub(super) const ACTIVE: &[u8] = b"x";
+/// Start of all vaults.
+pub(super) const VAULTS: &[u8] = b"v";
 /// Start of all claims by time.
 pub(super) const CLAIMS_BY_TIME: &[u8] = b"h";
 /// Start of all content marks by time.
@@ -249,6 +251,11 @@ pub(super) fn marks_inbox(active: &[u8]) -> bool {
     active.get(9) == Some(&(Reason::Inbox as u8))
 }
 
+/// Whose vault this is.
+pub(super) fn parse_vault(key: &[u8]) -> Option<CompanyId> {
+    parse_active(key)
+}
+
 /// Whose activity marker this is.
 pub(super) fn parse_active(key: &[u8]) -> Option<CompanyId> {
     let number = key.get(1..9)?.try_into().ok()?;
@@ -260,6 +267,16 @@ pub(super) fn part(key: &[u8], index: u16) -> Key {
     let mut full = parts_under(key);
     full.extend_from_slice(&index.to_be_bytes());
     full
+}
+
+/// Is it the key of a further part?
+pub(super) fn is_part(key: &[u8]) -> bool {
+    key.starts_with(&parts_under(b""))
+}
+
+/// The key of the value that a part belongs to.
+pub(super) fn of_part(part: &[u8]) -> Option<&[u8]> {
+    part.get(1..part.len().checked_sub(2)?)
 }
 
 /// All further parts of values whose key starts with `prefix`.
@@ -284,6 +301,13 @@ mod tests {
         assert!(event(company_id(1), u64::MAX) < event(company_id(2), 0));
         assert!(!vault(company_id(256), 0, b"").starts_with(&vault_room(company_id(1))));
         assert_eq!(vault(company_id(7), 3, b"k").len(), VAULT_PREFIX_BYTES + 1);
+    }
+
+    #[test]
+    fn a_part_knows_its_value() {
+        let key = session(company_id(9));
+        assert_eq!(of_part(&part(&key, 3)), Some(key.as_slice()));
+        assert_eq!(of_part(b"z"), None);
     }
 
     #[test]

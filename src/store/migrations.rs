@@ -5,10 +5,12 @@
 
 mod m001_initial;
 
+use crate::store::counters::Counters;
 use crate::store::disk::Disk;
 use crate::store::fault::Fault;
 use crate::store::keys;
 use crate::store::pieces::Entries;
+use crate::store::records::{decode, encode};
 use crate::store::seal::Seal;
 
 /// What a step may use.
@@ -44,8 +46,8 @@ impl From<Fault> for SchemaError {
     }
 }
 
-/// Brings the database to the last of `migrations`.
-pub(super) fn migrate(context: &Context<'_>, migrations: &[Migration]) -> Result<(), SchemaError> {
+/// Brings the database to the last of `migrations`. Was there anything to do?
+pub(super) fn migrate(context: &Context<'_>, migrations: &[Migration]) -> Result<bool, SchemaError> {
     let found = version(context.disk)?;
     let supported = migrations.last().map_or(0, |migration| migration.to);
     let found = match found {
@@ -56,10 +58,20 @@ pub(super) fn migrate(context: &Context<'_>, migrations: &[Migration]) -> Result
     };
     for migration in migrations.iter().filter(|migration| migration.to > found) {
         let mut batch = sled::Batch::default();
+        forget_digest(context, &mut batch)?;
         (migration.run)(context, &mut batch)?;
         batch.insert(keys::SCHEMA, &migration.to.to_be_bytes());
         context.disk.commit(batch, context.disk.marked_commits())?;
         tracing::info!(name = migration.name, version = migration.to, "store.migrated");
+    }
+    Ok(found < supported)
+}
+
+/// A step changes entries past the sum over them, so the sum is made anew after it.
+fn forget_digest(context: &Context<'_>, batch: &mut sled::Batch) -> Result<(), Fault> {
+    if let Some(bytes) = context.disk.entry(keys::COUNTERS)? {
+        let counters = Counters { digest: None, ..decode(&bytes)? };
+        batch.insert(keys::COUNTERS, encode(&counters)?);
     }
     Ok(())
 }

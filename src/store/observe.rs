@@ -27,6 +27,11 @@ pub trait StoreObserver: Send + Sync + 'static {
     /// A commit failed: the store refuses everything from now on, until the process is started anew. An alert.
     fn failed(&self) {}
 
+    /// A portion of a backup was copied between two commits, which waited for it this long.
+    fn copied(&self, took: Duration) {
+        let _ = took;
+    }
+
     /// A request was answered `Overloaded`.
     fn overloaded(&self) {}
 }

@@ -7,17 +7,19 @@ use std::thread;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::time::Instant;
 
 use crate::store::commit_mark::{self, CommitMark};
 use crate::store::counters::Counters;
-use crate::store::disk::{Disk, DiskParts, sync_folder};
+use crate::store::digest::TreeDigest;
+use crate::store::disk::{Disk, DiskParts, Walk, sync_folder};
 use crate::store::fault::{Fault, guarded};
 use crate::store::folder;
 use crate::store::keys;
 use crate::store::migrations::{self, Context, MIGRATIONS, Migration, SchemaError};
-use crate::store::pieces::Entries;
+use crate::store::pieces::{self, Entries};
 use crate::store::records::decode;
-use crate::store::seal::Seal;
+use crate::store::seal::{Seal, SealKey};
 
 /// Sealed at the first start; only the right key opens it.
 pub(super) const SEAL_CHECK_TEXT: &[u8] = b"frontdesk store";
@@ -50,14 +52,16 @@ pub enum OpenError {
         supported: u32,
     },
     /// The database is broken. Never repaired on the quiet: an operator restores a backup.
-    #[error("the database is damaged ({step}); stop, keep a copy of the folder, and restore the latest backup")]
+    #[error(
+        "the database is damaged ({step}); keep a copy of the folder, and restore the latest backup into an empty one: `frontdesk restore --help`"
+    )]
     Damaged {
         /// Which step found it; no data.
         step: String,
     },
     /// Not the key it was sealed with.
     #[error(
-        "the seal key is not the one this database was made with; set the right FRONTDESK_STORE_SEAL_KEY, or put the right seal.key back"
+        "the seal key is not the one this database is sealed with; set the right FRONTDESK_STORE_SEAL_KEY, or put the right seal.key back (after an interrupted `frontdesk keys rotate-seal` it may be the new one)"
     )]
     WrongSealKey,
     /// This user may not read or write there.
@@ -122,6 +126,7 @@ pub(super) fn open_with(request: &Request<'_>, migrations: &[Migration]) -> Resu
     let lock = folder::lock(data).map_err(OpenError::io(data))?;
     let lock = lock.ok_or_else(|| OpenError::AlreadyOpen { folder: data.to_path_buf() })?;
     let store = folder::store_folder(data);
+    folder::settle_swap(data).map_err(OpenError::io(data))?;
     if !store.exists() {
         create(request, migrations, &lock)?;
     }
@@ -140,16 +145,34 @@ fn create(request: &Request<'_>, migrations: &[Migration], lock: &File) -> Resul
 }
 
 fn open_store(store: &Path, request: &Request<'_>, migrations: &[Migration], lock: File) -> Result<Opened, OpenError> {
+    let disk = open_disk(store, request.cache_bytes, request.sync, lock)?;
+    let counters = check(&disk, request.seal, migrations)?;
+    Ok(Opened { disk, counters })
+}
+
+/// Opens the engine of a folder, whatever is in it.
+pub(super) fn open_disk(store: &Path, cache_bytes: u64, sync: bool, lock: File) -> Result<Disk, OpenError> {
     folder::remove_unfinished_snapshots(store).map_err(OpenError::io(store))?;
     let mark = CommitMark::open(store).map_err(OpenError::io(store))?;
     if mark.read() > 0 && !store.join("db").exists() {
         return Err(OpenError::damaged("the file store/db is missing"));
     }
-    let db = open_engine(store, request.cache_bytes)?;
+    let db = open_engine(store, cache_bytes)?;
     let file = sync_new_files(store).map_err(OpenError::io(store))?;
-    let disk = Disk::new(DiskParts { db, file, mark, sync: request.sync, lock });
-    let counters = check(&disk, request.seal, migrations)?;
-    Ok(Opened { disk, counters })
+    Ok(Disk::new(DiskParts { db, file, mark, sync, lock }))
+}
+
+/// Opens the database at its place, which exists, while the caller holds the lock.
+pub(super) fn open_existing(request: &Request<'_>, lock: File) -> Result<Opened, OpenError> {
+    open_store(&folder::store_folder(request.data), request, MIGRATIONS, lock)
+}
+
+/// Opens a database beside its place, as the next start would open it at its place, with every value.
+pub(super) fn open_draft(data: &Path, seal: &Seal, cache_bytes: u64, lock: File) -> Result<Opened, OpenError> {
+    let request = Request { data, cache_bytes, seal, sync: true };
+    let opened = open_store(&folder::draft_folder(data), &request, MIGRATIONS, lock)?;
+    pieces::verify(&opened.disk, seal)?;
+    Ok(opened)
 }
 
 /// Opens the engine on a thread of its own: a damaged database can make it panic.
@@ -203,24 +226,69 @@ fn sync_new_files(store: &Path) -> std::io::Result<File> {
 /// Layout, key and completeness, in this order: each needs the one before it.
 fn check(disk: &Disk, seal: &Seal, migrations: &[Migration]) -> Result<Counters, OpenError> {
     let context = Context { disk, seal };
-    let supported = migrations.last().map_or(0, |migration| migration.to);
-    match migrations::version(disk)? {
-        Some(found) if found > supported => return Err(OpenError::Newer { found, supported }),
-        Some(_) => check_seal(disk, seal)?,
-        None => {} // new, or damaged: the migrations tell
-    }
-    guarded("migrating", || Ok(migrations::migrate(&context, migrations)))?.map_err(|error| match error {
+    let found = check_as_found(disk, seal, migrations)?;
+    let migrated = guarded("migrating", || Ok(migrations::migrate(&context, migrations)))?.map_err(|error| match error {
         SchemaError::Newer { found, supported } => OpenError::Newer { found, supported },
         SchemaError::Missing => OpenError::damaged("the layout version is missing"),
         SchemaError::Fault(fault) => fault.into(),
     })?;
-    let counters = disk.entry(keys::COUNTERS)?.ok_or_else(|| OpenError::damaged("the counters are missing"))?;
-    let counters: Counters = decode(&counters)?;
+    let mut counters = read_counters(disk)?;
+    counters.digest = match found {
+        Some(found) if !migrated => found.counters.digest,
+        _ => Some(survey(disk)?),
+    };
+    Ok(counters)
+}
+
+/// What is there before anything is changed; `None` when nothing is.
+fn check_as_found(disk: &Disk, seal: &Seal, migrations: &[Migration]) -> Result<Option<Found>, OpenError> {
+    let supported = migrations.last().map_or(0, |migration| migration.to);
+    let schema = match migrations::version(disk)? {
+        Some(found) if found > supported => return Err(OpenError::Newer { found, supported }),
+        Some(found) => found,
+        None => return Ok(None), // new, or damaged: the migrations tell
+    };
+    check_seal(disk, seal)?;
+    let mut counters = read_counters(disk)?;
     let missing = disk.marked_commits().saturating_sub(counters.commits);
     if missing > 0 {
         return Err(OpenError::damaged(format!("the newest {missing} commits are missing")));
     }
-    Ok(counters)
+    let digest = survey(disk)?;
+    match counters.digest {
+        Some(noted) if noted.entries > digest.entries => {
+            return Err(OpenError::damaged(format!("{} records are missing", noted.entries - digest.entries)));
+        }
+        Some(noted) if noted != digest => return Err(OpenError::damaged("records are not as they were written")),
+        Some(_) | None => counters.digest = Some(digest),
+    }
+    Ok(Some(Found { schema, counters }))
+}
+
+/// A database that is as it was written.
+struct Found {
+    schema: u32,
+    counters: Counters,
+}
+
+fn read_counters(disk: &Disk) -> Result<Counters, OpenError> {
+    let counters = disk.entry(keys::COUNTERS)?.ok_or_else(|| OpenError::damaged("the counters are missing"))?;
+    Ok(decode(&counters)?)
+}
+
+/// Reads every entry.
+fn survey(disk: &Disk) -> Result<TreeDigest, OpenError> {
+    let began = Instant::now();
+    let mut digest = TreeDigest::default();
+    disk.each(b"", |key, entry| {
+        if key != keys::COUNTERS {
+            digest.add(key, entry);
+        }
+        Ok(Walk::On)
+    })?;
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::debug!(records = digest.entries, took_ms, "store.read_through");
+    Ok(digest)
 }
 
 fn check_seal(disk: &Disk, seal: &Seal) -> Result<(), OpenError> {
@@ -229,4 +297,37 @@ fn check_seal(disk: &Disk, seal: &Seal) -> Result<(), OpenError> {
         Ok(_) => Ok(()),
         Err(_) => Err(OpenError::WrongSealKey),
     }
+}
+
+/// What a look into a data folder found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// Layout of the database.
+    pub schema: u32,
+    /// Will the next start bring it up to a newer layout?
+    pub migrates: bool,
+    /// Entries in it.
+    pub entries: u64,
+    /// Companies given an id so far.
+    pub companies: u64,
+}
+
+/// Looks whether the database of a folder is whole, without changing its records. `None`: there is none yet. Takes the folder's lock meanwhile.
+pub fn inspect(data: &Path, key: &SealKey, cache_bytes: u64) -> Result<Option<Inspection>, OpenError> {
+    let store = folder::store_folder(data);
+    if !store.exists() {
+        return Ok(None);
+    }
+    let lock = folder::lock(data).map_err(OpenError::io(data))?;
+    let lock = lock.ok_or_else(|| OpenError::AlreadyOpen { folder: data.to_path_buf() })?;
+    let disk = open_disk(&store, cache_bytes, true, lock)?;
+    let found = check_as_found(&disk, &Seal::new(key), MIGRATIONS)?;
+    let found = found.ok_or_else(|| OpenError::damaged("the layout version is missing"))?;
+    let entries = found.counters.digest.map_or(0, |digest| digest.entries);
+    Ok(Some(Inspection {
+        schema: found.schema,
+        migrates: found.schema < crate::store::newest_schema(),
+        entries,
+        companies: found.counters.last_company,
+    }))
 }

@@ -4,6 +4,7 @@
 //! that even values of 30 KiB end there when they are adjacent). Entries therefore stay below [`PART_BYTES`], and a longer value continues
 //! under [`keys::part`]. The seal covers the joined value, so parts can't be lost or swapped unnoticed.
 
+use crate::store::disk::{Disk, Walk};
 use crate::store::fault::Fault;
 use crate::store::keys::{self, Key};
 use crate::store::seal::Seal;
@@ -61,6 +62,37 @@ impl Pieces {
     }
 }
 
+/// What lies at a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout<'a> {
+    /// Not sealed: a meta value, or a marker whose key says it all.
+    Plain,
+    /// A value in one piece.
+    Whole(&'a [u8]),
+    /// A value with this many further parts.
+    Parted(u16),
+    /// A further part of a value.
+    Part,
+    /// None of these.
+    Unknown,
+}
+
+/// Tells what lies at `key`.
+pub(super) fn layout<'a>(key: &[u8], entry: &'a [u8]) -> Layout<'a> {
+    match (key.first(), entry) {
+        (Some(b'm'), _) | (_, []) => Layout::Plain,
+        (Some(b'z'), _) => Layout::Part,
+        (_, [WHOLE, sealed @ ..]) => Layout::Whole(sealed),
+        (_, [PARTED, ..]) => Layout::Parted(further_parts(entry)),
+        _ => Layout::Unknown,
+    }
+}
+
+/// Is it a value, or the beginning of one?
+pub(super) fn holds_value(key: &[u8], entry: &[u8]) -> bool {
+    !matches!(layout(key, entry), Layout::Plain | Layout::Part)
+}
+
 /// How many further parts the entry announces.
 pub(super) fn further_parts(head: &[u8]) -> u16 {
     match head {
@@ -72,6 +104,19 @@ pub(super) fn further_parts(head: &[u8]) -> u16 {
 /// Keys of the further parts of the value at `key` whose entry is `head`.
 pub(super) fn part_keys(key: &[u8], head: &[u8]) -> impl Iterator<Item = Key> {
     (1..=further_parts(head)).map(move |index| keys::part(key, index))
+}
+
+/// Opens every value of the database once; returns the number of entries.
+pub(super) fn verify(disk: &Disk, seal: &Seal) -> Result<u64, Fault> {
+    let mut entries = 0;
+    disk.each(b"", |key, head| {
+        entries += 1;
+        if holds_value(key, head) {
+            join(disk, seal, key, head, "verifying")?;
+        }
+        Ok(Walk::On)
+    })?;
+    Ok(entries)
 }
 
 /// Joins and opens the value at `key` whose entry is `head`.

@@ -20,6 +20,7 @@ macro_rules! on_each_implementation {
     };
 }
 
+mod backup;
 mod contract;
 mod crash;
 mod damage;
@@ -28,6 +29,7 @@ mod inbox;
 mod limits;
 mod model;
 mod opening;
+mod rotation;
 mod versions;
 
 use std::path::Path;

@@ -5,6 +5,8 @@
 //!                                 refused: answered with its error, the others go on
 //!                                 commit failed: everyone in it fails, and everyone after it, until the process is started anew
 //! ```
+//!
+//! A backup is copied between the commits, a portion after each, and on and on while nobody asks for anything.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::Span;
 
+use crate::store::backup::{CopyOrder, CopyWord, Copying};
+use crate::store::commit;
 use crate::store::counters::Counters;
 use crate::store::disk::Disk;
 use crate::store::draft::{Draft, Group};
@@ -96,6 +100,8 @@ where
 pub(super) enum Message {
     /// A request, with its share of the bytes that may wait.
     Request(Box<dyn Request>, OwnedSemaphorePermit),
+    /// Copy everything as of this moment.
+    Copy(CopyOrder),
     /// Answer what is queued before this, then end.
     Close,
 }
@@ -109,20 +115,64 @@ pub(super) struct Writer {
     pub(super) health: Arc<Health>,
     pub(super) observer: Arc<dyn StoreObserver>,
     pub(super) clock: Arc<dyn Clock>,
+    /// The backup being copied.
+    pub(super) copying: Option<Copying>,
+}
+
+/// What ends a group of requests.
+enum Then {
+    Wait,
+    Copy(CopyOrder),
+    Close,
 }
 
 impl Writer {
     /// Runs until told to close or until nobody is left to ask. `done` learns when the engine is let go.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Message>, done: watch::Sender<bool>) {
-        while let Some(first) = queue.blocking_recv() {
-            let (requests, closing) = gather(first, &mut queue);
+        while let Some(first) = self.next(&mut queue) {
+            let (requests, then) = gather(first, &mut queue);
             self.serve(requests, &queue);
-            if closing {
-                break;
+            match then {
+                Then::Wait => self.copy_on(),
+                Then::Copy(order) => self.begin_copy(order),
+                Then::Close => break,
             }
         }
         self.end(queue);
         let _ = done.send(true);
+    }
+
+    /// The next message. Until it comes, a copy in progress goes on.
+    fn next(&mut self, queue: &mut mpsc::Receiver<Message>) -> Option<Message> {
+        while self.copying.is_some() {
+            match queue.try_recv() {
+                Ok(message) => return Some(message),
+                Err(mpsc::error::TryRecvError::Empty) => self.copy_on(),
+                Err(mpsc::error::TryRecvError::Disconnected) => return None,
+            }
+        }
+        queue.blocking_recv()
+    }
+
+    /// There is one copy at a time: the store lets in no second order, and a leftover one is told by its closed channel.
+    fn begin_copy(&mut self, order: CopyOrder) {
+        if self.copying.is_some() || self.health.check().is_err() {
+            return;
+        }
+        let out = order.out.clone();
+        match Copying::begin(order, &self.disk, &self.counters, self.clock.now()) {
+            Ok(copying) => self.copying = Some(copying),
+            Err(fault) => drop(out.blocking_send(CopyWord::Failed(fault.describe()))),
+        }
+    }
+
+    fn copy_on(&mut self) {
+        let Some(copying) = &mut self.copying else { return };
+        let began = Instant::now();
+        if self.health.failure().is_some() || !copying.go_on(&self.disk) {
+            self.copying = None;
+        }
+        self.observer.copied(began.elapsed());
     }
 
     fn serve(&mut self, requests: Vec<Box<dyn Request>>, queue: &mpsc::Receiver<Message>) {
@@ -169,9 +219,8 @@ impl Writer {
         if group.is_empty() {
             return Ok((0, 0));
         }
-        counters.commits += 1;
         let size = (group.len(), group.bytes());
-        self.disk.commit(group.into_batch(&counters)?, counters.commits)?;
+        commit::commit(&self.disk, group, &mut counters, self.copying.as_mut())?;
         self.counters = counters.clone();
         self.shown.send_replace(counters);
         Ok(size)
@@ -202,7 +251,7 @@ impl Writer {
 }
 
 /// Takes what waits, up to the limits of a group, and frees its share of the bytes that may wait.
-fn gather(first: Message, queue: &mut mpsc::Receiver<Message>) -> (Vec<Box<dyn Request>>, bool) {
+fn gather(first: Message, queue: &mut mpsc::Receiver<Message>) -> (Vec<Box<dyn Request>>, Then) {
     let (mut requests, mut units) = (Vec::new(), 0);
     let mut next = Some(first);
     while let Some(message) = next {
@@ -211,10 +260,11 @@ fn gather(first: Message, queue: &mut mpsc::Receiver<Message>) -> (Vec<Box<dyn R
                 requests.push(request);
                 units += permit.num_permits();
             }
-            Message::Close => return (requests, true),
+            Message::Copy(order) => return (requests, Then::Copy(order)),
+            Message::Close => return (requests, Then::Close),
         }
         let room = requests.len() < GROUP_REQUESTS && units < GROUP_UNITS;
         next = if room { queue.try_recv().ok() } else { None };
     }
-    (requests, false)
+    (requests, Then::Wait)
 }

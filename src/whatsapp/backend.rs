@@ -15,6 +15,7 @@ mod conformance;
 mod device;
 mod pending;
 mod protocol;
+mod renew;
 mod secrets;
 mod signal;
 mod tables;

@@ -19,6 +19,7 @@ mod http;
 mod line;
 mod plan;
 mod proxy;
+mod reach;
 mod tunnel;
 mod way;
 
@@ -34,6 +35,7 @@ pub(super) use self::http::Http;
 pub(super) use self::line::{Line, Progress};
 pub use self::plan::{Egress, EgressKind, EgressPlan, EgressSettings};
 pub use self::proxy::{Login, Proxy, ProxyError};
+pub use self::reach::{Reached, reach};
 use self::tunnel::Near;
 pub(super) use self::tunnel::TunnelError;
 pub(super) use self::way::{Way, Ways};

@@ -122,6 +122,9 @@ async fn unless_closed<T>(
 }
 
 async fn open(shared: &Shared, way: Arc<Way>, held: &Held, ear: Ear) -> Result<Bot, OpenError> {
+    if held.backend().renew_after_restore().await.map_err(OpenError::Device)? {
+        tracing::info!("this salon was restored from a backup: its encryption sessions are renewed");
+    }
     let device = held.backend().load().await.map_err(OpenError::Device)?;
     let version = shared.versions.current(&way, &shared.endpoint, device.as_ref()).await?;
     let dialer = Dialer {

@@ -88,6 +88,10 @@ pub trait Vault: Send + Sync + 'static {
     async fn erase(&self, company: CompanyId) -> Result<(), RecordsError>;
 }
 
+/// Table and key that a restored store holds in each vault that is not empty. The vault is then older than what was sent: before the first link,
+/// whoever uses it renews what must never be used twice, and removes the mark in the same write. No table of its own may have this number.
+pub const VAULT_RESTORED: (u8, &[u8]) = (u8::MAX, b"restored");
+
 /// A key of a [`Vault`] and its value.
 pub type VaultPair = (Vec<u8>, Vec<u8>);
 

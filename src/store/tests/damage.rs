@@ -1,4 +1,4 @@
-//! Bytes that rot: a damaged database is named, or gives back what was acknowledged; it never panics and never lies.
+//! Bytes that rot: a damaged database is named when it is opened, never panics and never lies; a backup brings everything back.
 
 use std::fs;
 use std::os::unix::fs::FileExt as _;
@@ -8,13 +8,17 @@ use frontdesk_actors::ports::{Records, RecordsError, Vault, VaultOp};
 use frontdesk_actors::records::{Change, CompanyRecord, EventKind};
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
-use super::{created, event, open, options};
+use super::{created, event, options};
+use crate::store::backup::{Progress, restore};
 use crate::store::disk::Walk;
 use crate::store::pieces::Entries;
-use crate::store::{OpenError, Store};
+use crate::store::{OpenError, SealKey, Store, folder, open};
 
-/// Damaged copies tried. Each takes a few milliseconds.
-const CASES: u64 = 40;
+/// Damaged copies tried.
+const CASES: u64 = 100;
+
+/// Every so many of the refused ones a backup is restored.
+const RESTORED_EVERY: usize = 4;
 
 struct Written {
     company: CompanyRecord,
@@ -26,7 +30,7 @@ struct Written {
 async fn written(folder: &Path) -> Vec<Written> {
     let mut all = Vec::new();
     for life in 0..3_usize {
-        let store = open(folder);
+        let store = super::open(folder);
         for salon in 1..=12_u64 {
             let company = created(&store, salon + 100 * life as u64).await;
             let value = vec![salon as u8; 700 * salon as usize];
@@ -90,63 +94,113 @@ fn harm(store: &Path, random: &mut impl proptest::prelude::Rng) -> String {
     }
 }
 
-/// Every answer is either the truth or a named failure.
-async fn tells_no_lies(store: &Store, all: &[Written], how: &str) -> usize {
-    let mut failures = 0;
+/// Every answer is the truth.
+async fn has_everything(store: &Store, all: &[Written], how: &str) {
     for written in all {
         let id = written.company.company_id;
-        match store.company(id).await {
-            Ok(found) => assert_eq!(found.map(|found| found.company).as_ref(), Some(&written.company), "{how}"),
-            Err(error) => failures += named(error),
-        }
-        match store.get(id, 2, b"state") {
-            Ok(found) => assert_eq!(found.as_ref(), Some(&written.value), "{how}"),
-            Err(error) => failures += named(error),
-        }
-        match store.events(id, 100).await {
-            Ok(found) => assert_eq!(found.len(), written.events, "{how}"),
-            Err(error) => failures += named(error),
-        }
+        assert_eq!(store.company(id).await.unwrap().map(|found| found.company).as_ref(), Some(&written.company), "{how}");
+        assert_eq!(store.get(id, 2, b"state").unwrap().as_ref(), Some(&written.value), "{how}");
+        assert_eq!(store.events(id, 100).await.unwrap().len(), written.events, "{how}");
     }
-    failures
+    store.verify().unwrap();
 }
 
-fn named(error: RecordsError) -> usize {
-    assert!(matches!(error, RecordsError::Failed(_)));
-    1
+/// The cases in ten tests, so that they run side by side.
+macro_rules! a_damaged_database_is_named_at_the_start_and_a_backup_brings_everything_back {
+    ($($part:ident: $first:literal,)*) => {
+        $(#[tokio::test]
+        async fn $part() {
+            harmed($first..$first + CASES / 10).await;
+        })*
+    };
 }
 
-#[tokio::test]
-async fn a_damaged_database_is_named_or_tells_the_truth() {
+mod a_damaged_database_is_named_at_the_start_and_a_backup_brings_everything_back {
+    use super::{CASES, harmed};
+
+    a_damaged_database_is_named_at_the_start_and_a_backup_brings_everything_back! {
+        cases_0: 0, cases_10: 10, cases_20: 20, cases_30: 30, cases_40: 40,
+        cases_50: 50, cases_60: 60, cases_70: 70, cases_80: 80, cases_90: 90,
+    }
+}
+
+/// Harms a copy of one database in many ways, each by its seed.
+async fn harmed(cases: std::ops::Range<u64>) {
     let whole = tempfile::tempdir().unwrap();
     let all = written(whole.path()).await;
+    let backup = whole.path().join("a.backup");
+    let store = super::open(whole.path());
+    store.back_up(backup.clone(), Progress::default()).await.unwrap();
+    store.close().await;
+    drop(store);
     let (mut refused, mut intact) = (0, 0);
-    for case in 0..CASES {
+    for case in cases.clone() {
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&case.to_be_bytes());
         let mut random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
         let folder = tempfile::tempdir().unwrap();
-        copy(whole.path(), folder.path());
+        copy(&whole.path().join("store"), &made(folder.path(), "store"));
         let how = format!("case {case}: {}", harm(&folder.path().join("store"), &mut random));
         match Store::open(options(folder.path())) {
-            Err(OpenError::Damaged { .. }) => refused += 1,
+            Err(error @ OpenError::Damaged { .. }) => {
+                refused += 1;
+                assert!(error.to_string().contains("frontdesk restore"), "{how}: {error}");
+                if refused % RESTORED_EVERY == 0 {
+                    let anew = folder.path().join("anew");
+                    restore(&backup, &anew, &SealKey::new([3; 32]), &Progress::default()).unwrap();
+                    has_everything(&super::open(&anew), &all, &how).await;
+                }
+            }
             Err(other) => panic!("{how}: {other:?}"),
             Ok(store) => {
-                let failures = tells_no_lies(&store, &all, &how).await;
-                let verified = store.verify();
-                assert!(failures == 0 || verified.is_err(), "{how}: {failures} failures, {verified:?}");
-                intact += usize::from(failures == 0);
+                has_everything(&store, &all, &how).await;
+                intact += 1;
             }
         }
     }
-    assert!(refused > 0 && intact > 0, "{refused} refused, {intact} intact of {CASES}");
+    println!("{cases:?}: {refused} refused, {intact} intact");
+    assert!(refused > 0, "{cases:?}: {refused} refused, {intact} intact");
+}
+
+fn made(folder: &Path, name: &str) -> PathBuf {
+    let made = folder.join(name);
+    fs::create_dir(&made).unwrap();
+    made
+}
+
+/// Changes one entry of a closed database past everything that keeps count.
+fn tamper(data: &Path, key: &[u8], entry: Option<&[u8]>) {
+    let lock = folder::lock(data).unwrap().unwrap();
+    let disk = open::open_disk(&data.join("store"), 1 << 20, true, lock).unwrap();
+    let mut batch = sled::Batch::default();
+    match entry {
+        Some(entry) => batch.insert(key, entry),
+        None => batch.remove(key),
+    }
+    disk.commit(batch, disk.marked_commits()).unwrap();
+}
+
+#[tokio::test]
+async fn a_record_that_is_missing_or_older_than_it_should_be_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = super::open(folder.path());
+    let company = created(&store, 1).await;
+    let place = crate::store::keys::company(company.company_id);
+    let before = store.0.reader.disk.entry(&place).unwrap().unwrap();
+    store.commit(vec![Change::PutCompany(Box::new(CompanyRecord { title: None, ..company }))]).await.unwrap();
+    drop(store);
+    for (entry, said) in [(Some(before.as_slice()), "not as they were written"), (None, "1 records are missing")] {
+        tamper(folder.path(), &place, entry);
+        let refused = Store::open(options(folder.path()));
+        assert!(matches!(&refused, Err(OpenError::Damaged { step }) if step.contains(said)), "{refused:?}");
+    }
 }
 
 #[tokio::test]
 async fn a_value_that_was_changed_or_moved_is_an_error_and_not_an_answer() {
     let folder = tempfile::tempdir().unwrap();
     let all = written(folder.path()).await;
-    let store = open(folder.path());
+    let store = super::open(folder.path());
     let disk = &store.0.reader.disk;
     let (mine, other) = (&all[0].company, &all[1].company);
     let foreign = disk.entry(&crate::store::keys::company(other.company_id)).unwrap().unwrap();

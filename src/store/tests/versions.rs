@@ -150,7 +150,7 @@ fn version_1_of_what_the_inbox_is_made_of_loads() {
 fn version_1_of_claims_and_counters_load() {
     loads(fixture!("v1/claim"), &Claim { salon_id: salon(), until: later() });
     let by_status = [1, 2, 3, 4, 5, 6, 7];
-    let counters = Counters { commits: 9, last_company: 8, last_inbox: 7, last_event: 6, by_status, traffic: Vec::new() };
+    let counters = Counters { commits: 9, last_company: 8, last_inbox: 7, last_event: 6, by_status, traffic: Vec::new(), digest: None };
     loads(fixture!("v1/counters"), &counters);
     let traffic = vec![Hour { hour: 492_000, connected: 3, disconnected: 1 }];
     loads(fixture!("v1/counters_traffic"), &Counters { traffic, ..counters });

@@ -9,7 +9,7 @@ pub(in crate::whatsapp) struct Table {
     pub(super) large: bool,
 }
 
-const fn small(id: u8) -> Table {
+pub(super) const fn small(id: u8) -> Table {
     Table { id, large: false }
 }
 

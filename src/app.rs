@@ -5,6 +5,8 @@
 //! stop:   not ready → HTTP and sockets take nothing new → fleet drains bottom-up → store flushes and closes
 //! ```
 
+mod backups;
+pub(crate) mod control;
 mod housekeeping;
 mod listen;
 mod observers;
@@ -15,9 +17,11 @@ mod signals;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod watchdog;
 mod wiring;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,13 +37,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Tokens;
-use crate::config::Config;
-use crate::http::{self, OpsState, Phase, Readiness};
+use crate::config::{BackupSettings, Config};
+use crate::http::{self, Liveness, OpsState, Phase, Readiness};
 use crate::realtime;
 use crate::store::{OpenError, SealKeyError, Store};
 use crate::telemetry::{LogLevels, Traces};
 use crate::whatsapp::{WhatsappConnector, WhatsappSettings};
 use crate::yclients::Yclients;
+use control::Doorway;
 use listen::ListenLimits;
 use observers::ProcessLogLevel;
 use upkeep::Upkeep;
@@ -73,6 +78,9 @@ pub enum StartError {
     /// The key that seals the store.
     #[error("the seal key can't be used")]
     SealKey(#[source] SealKeyError),
+    /// The file that lets the command line in can't be written.
+    #[error("the file control.json can't be kept in the data folder")]
+    Control(#[source] std::io::Error),
     /// The generated secret can't be kept.
     #[error("the page-token secret can't be kept in the data folder")]
     Secret(#[source] std::io::Error),
@@ -106,6 +114,11 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// The backups that the server made in this folder, oldest first.
+pub(crate) fn backups_in(folder: &Path) -> Vec<PathBuf> {
+    backups::found(folder).into_iter().map(|(_, file)| file).collect()
+}
+
 /// One TLS provider for the whole process; harmless when called again.
 pub fn install_crypto_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -136,13 +149,13 @@ pub struct App {
     fleet: FleetHandle,
     connector: Arc<WhatsappConnector>,
     store: Store,
+    doorway: Doorway,
     readiness: Readiness,
     sockets: SocketIo,
     stopping: CancellationToken,
     listeners: Vec<JoinHandle<std::io::Result<()>>>,
-    upkeep: JoinHandle<()>,
+    upkeep: Vec<JoinHandle<()>>,
     traces: Traces,
-    housekeeping: JoinHandle<()>,
     /// Where browsers and YClients reach it.
     pub address: SocketAddr,
     /// Where Prometheus reaches it.
@@ -157,10 +170,13 @@ impl App {
         let listener = bind(config.listen, "--port or PORT").await?;
         let ops_listener = bind(config.ops_listen, "--ops-listen or FRONTDESK_SERVER_OPS_LISTEN").await?;
         let (address, ops_address) = (local(&listener)?, local(&ops_listener)?);
-        let ops = http::ops_router(ops_state(&instruments, &readiness));
+        let doorway = Doorway::shut(&config.data_dir);
+        let liveness = Liveness::new(watchdog::LIMIT);
+        let ops = http::ops_router(ops_state(&instruments, &readiness, &liveness, &doorway));
         let ops_task = spawn_listener(ops_listener, ops, ListenLimits::new("ops", OPS_CONNECTIONS, None), stopping.clone());
 
         let store = wiring::open_store(&config, &readiness).await?;
+        doorway.open(ops_address, &store).map_err(StartError::Control)?;
         let tokens = Tokens::new(&secrets::page_token_secret(&config).map_err(StartError::Secret)?);
         let connector = Arc::new(connector(&config, &store)?);
         let ports = ports(&config, &store, connector.clone())?;
@@ -172,14 +188,13 @@ impl App {
         let engine = wiring::engine(layer, &http_state);
         let main_task = spawn_listener(listener, http::router(http_state, engine), public_limits(&config), stopping.clone());
         let traces = instruments.traces.clone();
-        let (data_dir, readiness_seen) = (config.data_dir.clone(), readiness.clone());
-        let upkeep = Upkeep { instruments, admission, fleet: fleet.clone(), store: store.clone(), readiness: readiness_seen, data_dir };
-        let upkeep = tokio::spawn(upkeep.run(stopping.clone()));
-        let housekeeping = tokio::spawn(housekeeping::housekeep(fleet.clone(), config.sweep_every, stopping.clone()));
+        let upkeep = Upkeep::new(instruments, admission, (&fleet, &store, &readiness), config.data_dir);
+        let upkeep = caretakers(upkeep, (config.backup, config.sweep_every), liveness, &stopping);
         readiness.enter(Phase::Ready);
+        watchdog::ready();
         tracing::info!(%address, ops.address = %ops_address, base_url = %config.base_url, "ready");
         let listeners = vec![ops_task, main_task];
-        Ok(Self { fleet, connector, store, readiness, sockets, stopping, listeners, upkeep, housekeeping, traces, address, ops_address })
+        Ok(Self { fleet, connector, store, doorway, readiness, sockets, stopping, listeners, upkeep, traces, address, ops_address })
     }
 
     /// Ends with `Ok` after SIGTERM or SIGINT, with an error when a part ended by itself.
@@ -198,6 +213,8 @@ impl App {
     pub async fn stop(self, grace: Duration) {
         tracing::info!("stopping: no new requests, closing sessions");
         self.readiness.enter(Phase::Draining);
+        watchdog::stopping();
+        self.doorway.close();
         self.stopping.cancel();
         realtime::close(&self.sockets, grace / 4).await;
         let report = self.fleet.drain(grace / 2).await;
@@ -210,13 +227,30 @@ impl App {
                 abort.abort();
             }
         }
-        let _ = self.upkeep.await;
-        let _ = self.housekeeping.await;
+        for task in self.upkeep {
+            let _ = task.await; // an error is its panic, which was reported where it happened
+        }
         self.store.close().await;
         tracing::info!(sessions.stopped = report.stopped, sessions.orphaned = report.orphaned, "stopped");
         let traces = self.traces;
         let _ = tokio::task::spawn_blocking(move || traces.finish()).await;
     }
+}
+
+/// The tasks that run beside the listeners until `stopping`.
+fn caretakers(
+    upkeep: Upkeep,
+    (backup, sweep_every): (BackupSettings, Duration),
+    liveness: Liveness,
+    stopping: &CancellationToken,
+) -> Vec<JoinHandle<()>> {
+    let (fleet, store) = (upkeep.fleet.clone(), upkeep.store.clone());
+    vec![
+        tokio::spawn(backups::run(store.clone(), backup, stopping.clone())),
+        tokio::spawn(housekeeping::housekeep(fleet.clone(), sweep_every, stopping.clone())),
+        tokio::spawn(watchdog::run(fleet, store, liveness, stopping.clone())),
+        tokio::spawn(upkeep.run(stopping.clone())),
+    ]
 }
 
 fn connector(config: &Config, store: &Store) -> Result<WhatsappConnector, StartError> {
@@ -242,7 +276,7 @@ fn ports(config: &Config, store: &Store, connector: Arc<WhatsappConnector>) -> R
     })
 }
 
-fn ops_state(instruments: &Instruments, readiness: &Readiness) -> OpsState {
+fn ops_state(instruments: &Instruments, readiness: &Readiness, liveness: &Liveness, doorway: &Doorway) -> OpsState {
     let recorder = instruments.recorder.clone();
     let process = metrics_process::Collector::default();
     process.describe();
@@ -253,7 +287,8 @@ fn ops_state(instruments: &Instruments, readiness: &Readiness) -> OpsState {
         recorder.render()
     };
     let levels = Arc::new(ProcessLogLevel(instruments.levels.clone()));
-    OpsState { metrics: Arc::new(metrics), readiness: readiness.clone(), levels }
+    let (readiness, liveness, control) = (readiness.clone(), liveness.clone(), doorway.watch());
+    OpsState { metrics: Arc::new(metrics), readiness, liveness, levels, control }
 }
 
 async fn bind(address: SocketAddr, setting: &'static str) -> Result<TcpListener, StartError> {

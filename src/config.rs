@@ -1,6 +1,7 @@
 //! Configuration: embedded defaults < file < environment. Every problem is collected and told at once, with what to do, before any
 //! port is bound. The environment is an argument, so tests need no globals.
 
+mod data;
 mod egress;
 mod log;
 mod read;
@@ -21,6 +22,7 @@ use crate::admission::OriginRule;
 use crate::auth::MIN_SECRET_BYTES;
 use crate::whatsapp::EgressSettings;
 use crate::yclients::YclientsSettings;
+pub use data::{BackupSettings, DataSettings};
 use read::Reader;
 
 pub(crate) use log::is_filter as is_log_filter;
@@ -81,6 +83,8 @@ pub struct Config {
     pub seal_key: Option<SecretString>,
     /// Acknowledge writes before they are synced: only for the test that proves the power-cut test, and only in sandbox builds.
     pub store_without_sync: bool,
+    /// Backups by the clock.
+    pub backup: BackupSettings,
     /// YClients.
     pub yclients: YclientsSettings,
     /// Another WhatsApp endpoint than the real one.
@@ -129,11 +133,7 @@ impl Config {
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
         environment: &BTreeMap<String, String>,
     ) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(DEFAULTS);
-        for (path, text) in files {
-            reader.overlay_file(path, text);
-        }
-        reader.overlay_environment(environment);
+        let mut reader = Reader::over(files, environment);
         let mut config = Self::build(&mut reader);
         config.store_without_sync = cfg!(feature = "sandbox") && environment.contains_key("FRONTDESK_STORE_UNSAFE_NO_SYNC");
         match reader.finish() {
@@ -160,9 +160,10 @@ impl Config {
             shutdown_grace: reader.duration("server.shutdown_grace"),
             jwt_secret: read_jwt_secret(reader, mode),
             data_dir: PathBuf::from(reader.text("store.data_dir")),
-            cache_bytes: reader.integer("store.cache_mib", 8, 65_536) * 1024 * 1024,
-            seal_key: read_seal_key(reader),
+            cache_bytes: data::read_cache_bytes(reader),
+            seal_key: data::read_seal_key(reader),
             store_without_sync: false,
+            backup: data::read_backup(reader),
             yclients: read_yclients(reader, mode),
             whatsapp_endpoint: read_whatsapp_endpoint(reader),
             whatsapp_version: read_version(reader),
@@ -255,15 +256,6 @@ fn read_jwt_secret(reader: &mut Reader, mode: Mode) -> Option<SecretString> {
         }
         (secret, _) => secret,
     }
-}
-
-fn read_seal_key(reader: &mut Reader) -> Option<SecretString> {
-    let key = reader.secret("store.seal_key")?;
-    let is_hex_of_32 = hex::decode(secrecy::ExposeSecret::expose_secret(&key)).is_ok_and(|bytes| bytes.len() == 32);
-    if !is_hex_of_32 {
-        reader.problem("store.seal_key", "must be 64 hex digits (32 bytes); make one with `openssl rand -hex 32`");
-    }
-    Some(key)
 }
 
 fn read_yclients(reader: &mut Reader, mode: Mode) -> YclientsSettings {

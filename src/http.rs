@@ -1,10 +1,12 @@
 //! HTTP: the route table and its layers.
 
+mod control;
 mod error;
 mod extract;
 mod health;
 mod layers;
 mod legacy;
+mod liveness;
 mod loglevel;
 mod marketplace;
 mod onboarding;
@@ -28,7 +30,9 @@ use url::Url;
 use crate::admission::{Admission, AdmissionSettings, OriginPolicy, OriginRule};
 use crate::auth::Tokens;
 
+pub use control::{Control, ControlError, ControlState, MadeBackup, RECORDS_HEADER, SHA256_HEADER};
 pub use health::OpsState;
+pub use liveness::Liveness;
 pub use loglevel::LogLevel;
 pub use readiness::{Phase, Readiness};
 
@@ -191,5 +195,6 @@ pub fn ops_router(state: OpsState) -> Router {
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/loglevel", get(loglevel::show).put(loglevel::change).delete(loglevel::reset))
+        .route("/control/backup", post(control::back_up))
         .with_state(state)
 }

@@ -5,6 +5,7 @@
 //! to 0 at the start, so that dashboards and alerts see the first event.
 
 mod actors;
+mod backups;
 mod catalog;
 mod http;
 mod linking;
@@ -28,16 +29,17 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use catalog::{Kind, Metric};
 
 pub use actors::{Fleet, fleet_measured};
+pub use backups::{backup_failed, backup_found, backup_made};
 pub use http::{connection_refused, connections_open, http_request};
 pub use process::{read_runtime, ready, timer_was_late};
 pub use sockets::{socket_refused, sockets_changed};
-pub use store::{Commit, DiskUse, disk_measured, store_committed, store_failed, store_overloaded};
+pub use store::{Commit, DiskUse, disk_measured, store_committed, store_copied, store_failed, store_overloaded};
 pub use webhooks::{Inbox, inbox_measured};
 pub use yclients::yclients_call;
 
 /// Every metric of ours, by area.
 fn catalog() -> impl Iterator<Item = &'static Metric> {
-    let areas: [&'static [Metric]; 11] = [
+    let areas: [&'static [Metric]; 12] = [
         sessions::ALL,
         links::ALL,
         onboarding::ALL,
@@ -47,6 +49,7 @@ fn catalog() -> impl Iterator<Item = &'static Metric> {
         http::ALL,
         sockets::ALL,
         store::ALL,
+        backups::ALL,
         actors::ALL,
         process::ALL,
     ];
@@ -87,6 +90,7 @@ fn begin() {
     http::begin();
     sockets::begin();
     store::begin();
+    backups::begin();
     actors::begin();
     process::begin();
 }

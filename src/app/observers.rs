@@ -32,6 +32,10 @@ impl StoreObserver for StoreMetrics {
         self.readiness.enter(Phase::StoreFailed);
     }
 
+    fn copied(&self, took: Duration) {
+        metrics::store_copied(took);
+    }
+
     fn overloaded(&self) {
         metrics::store_overloaded();
     }

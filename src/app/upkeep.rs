@@ -46,6 +46,15 @@ pub(super) struct Upkeep {
 }
 
 impl Upkeep {
+    pub(super) fn new(
+        instruments: Instruments,
+        admission: Arc<Admission>,
+        (fleet, store, readiness): (&FleetHandle, &Store, &Readiness),
+        data_dir: PathBuf,
+    ) -> Self {
+        Self { instruments, admission, fleet: fleet.clone(), store: store.clone(), readiness: readiness.clone(), data_dir }
+    }
+
     /// Runs until `stopping`.
     pub(super) async fn run(self, stopping: CancellationToken) {
         let Self { instruments: Instruments { recorder, levels, traces: _ }, admission, fleet, store, readiness, data_dir } = self;

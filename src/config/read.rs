@@ -36,6 +36,16 @@ impl Reader {
         Self { values: flatten(table), problems: BTreeSet::new() }
     }
 
+    /// Defaults, then `files` in their order (path for messages, text), then `environment`.
+    pub(super) fn over<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>, environment: &BTreeMap<String, String>) -> Self {
+        let mut reader = Self::new(super::DEFAULTS);
+        for (path, text) in files {
+            reader.overlay_file(path, text);
+        }
+        reader.overlay_environment(environment);
+        reader
+    }
+
     pub(super) fn overlay_file(&mut self, path: &str, text: &str) {
         let table = match text.parse::<Table>() {
             Ok(table) => table,

@@ -9,9 +9,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::HttpState;
+use super::control::ControlState;
 use super::error::ApiError;
+use super::liveness::Liveness;
 use super::loglevel::LogLevel;
 use super::readiness::{Phase, Readiness};
 
@@ -22,8 +25,12 @@ pub struct OpsState {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Should this process get traffic?
     pub readiness: Readiness,
+    /// Does its inside still answer?
+    pub liveness: Liveness,
     /// How much is logged.
     pub levels: Arc<dyn LogLevel>,
+    /// For the command line; `None` until the store is open.
+    pub control: watch::Receiver<Option<ControlState>>,
 }
 
 /// `GET /health` and `/marketplace/health`.
@@ -47,9 +54,15 @@ pub async fn metrics(State(state): State<OpsState>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
-/// `GET /livez`: the process answers. A supervisor restarts it when it does not.
-pub async fn livez() -> &'static str {
-    "ok\n"
+/// `GET /livez`: the process answers, and so does its inside. A supervisor restarts it when it does not.
+pub async fn livez(State(state): State<OpsState>) -> Response {
+    match state.liveness.stuck() {
+        None => "ok\n".into_response(),
+        Some(silent) => {
+            let words = format!("stuck: the inside has not answered for {} s; restart the server\n", silent.as_secs());
+            (StatusCode::SERVICE_UNAVAILABLE, words).into_response()
+        }
+    }
 }
 
 /// `GET /readyz`.

@@ -12,11 +12,13 @@ const KEYS: Metric = Metric::histogram("frontdesk_store_commit_keys", COUNTS, "K
 const FAILURES: Metric = Metric::counter("frontdesk_store_commit_failures_total", "Group commits that failed");
 const WAITING: Metric = Metric::gauge("frontdesk_store_waiting_requests", "Requests waiting for the store's writer after its last commit");
 const OVERLOADED: Metric = Metric::counter("frontdesk_store_overloaded_total", "Writes refused because too many were waiting");
+const COPY_PAUSE: Metric =
+    Metric::histogram("frontdesk_store_copy_pause_seconds", SECONDS, "Time commits waited for one portion of a backup");
 const FILES: Metric = Metric::gauge("frontdesk_store_files_bytes", "Size of all files in the data folder");
 const FREE: Metric = Metric::gauge("frontdesk_store_disk_free_bytes", "Room left for us on the disk of the data folder");
 const DISK: Metric = Metric::gauge("frontdesk_store_disk_size_bytes", "Size of the disk of the data folder");
 
-pub(super) const ALL: &[Metric] = &[COMMIT, REQUESTS, KEYS, WRITTEN, FAILURES, WAITING, OVERLOADED, FILES, FREE, DISK];
+pub(super) const ALL: &[Metric] = &[COMMIT, REQUESTS, KEYS, WRITTEN, FAILURES, WAITING, OVERLOADED, COPY_PAUSE, FILES, FREE, DISK];
 
 pub(super) fn begin() {
     for counter in [FAILURES, OVERLOADED, WRITTEN] {
@@ -65,6 +67,11 @@ pub fn disk_measured(disk: DiskUse) {
     FILES.set(bytes(disk.files));
     FREE.set(bytes(disk.free));
     DISK.set(bytes(disk.size));
+}
+
+/// Commits waited this long for one portion of a backup.
+pub fn store_copied(took: Duration) {
+    COPY_PAUSE.observe(took);
 }
 
 /// A commit failed: the store refuses everything from now on.

@@ -179,7 +179,10 @@ impl LogLevel for FixedLevel {
 async fn health_follows_the_phase() {
     let desk = Desk::open().await;
     let metrics: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(|| "frontdesk_up 1\n".to_owned());
-    let ops = ops_router(OpsState { metrics, readiness: desk.state.readiness.clone(), levels: Arc::new(FixedLevel) });
+    let liveness = Liveness::new(Duration::from_secs(30));
+    let (_, control) = tokio::sync::watch::channel(None);
+    let levels = Arc::new(FixedLevel);
+    let ops = ops_router(OpsState { metrics, readiness: desk.state.readiness.clone(), liveness, levels, control });
     let ops = Desk { router: ops, world: desk.world.clone(), state: desk.state.clone() };
     assert_eq!(ops.get("/metrics").await.text, "frontdesk_up 1\n");
     for path in ["/health", "/marketplace/health"] {

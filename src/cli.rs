@@ -2,11 +2,21 @@
 //!
 //! | code | meaning |
 //! |---|---|
-//! | 0 | stopped in good order |
-//! | 64 | the configuration is wrong; every problem was printed |
-//! | 69 | an address could not be bound |
+//! | 0 | done; `serve`: stopped in good order; `check`: nothing to say |
+//! | 1, 2 | `check` only: warnings; problems |
+//! | 64 | the arguments or the configuration are wrong; every problem was printed |
+//! | 65 | the backup can't be used: damaged, of another key, or none |
+//! | 69 | an address could not be bound, or the running server does not answer |
 //! | 70 | something inside failed; the log says what |
+//! | 73 | the backup file or the folder to restore into can't be made, or exists |
 //! | 74 | the data folder could not be opened; the text says what to do |
+
+mod backup;
+mod check;
+mod data;
+mod keys;
+mod restore;
+mod version;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,15 +29,22 @@ use crate::app::{self, StartError};
 use crate::config::{self, Config};
 
 const EXIT_CONFIG: u8 = 64;
+const EXIT_BAD_BACKUP: u8 = 65;
 const EXIT_BIND: u8 = 69;
+const EXIT_UNREACHABLE: u8 = 69;
 const EXIT_INTERNAL: u8 = 70;
+const EXIT_CANT_CREATE: u8 = 73;
 const EXIT_STORE: u8 = 74;
 
 /// Blocking threads run short disk and key work; the default of 512 only costs memory on a small box.
 const MAX_BLOCKING_THREADS: usize = 32;
 
+const EXIT_CODES: &str = "Exit codes: 0 done, 64 arguments or configuration, 65 unusable backup, 69 address taken or server unreachable, \
+70 internal, 73 output can't be made or exists, 74 data folder; `check`: 1 warnings, 2 problems.";
+
 #[derive(Debug, Parser)]
 #[command(name = "frontdesk", version, about = "Gives every salon its own supervised WhatsApp session", max_term_width = 100)]
+#[command(after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -44,8 +61,31 @@ enum Command {
     /// Example: frontdesk sandbox, then open http://127.0.0.1:7720/
     #[cfg(feature = "sandbox")]
     Sandbox(SandboxArgs),
+    /// Look for what would go wrong: settings, data folder, keys, disk, ports, limits, YClients, WhatsApp, the proxy in front.
+    ///
+    /// Changes nothing. Ends with 0 when all is well, 1 with warnings, 2 with problems, as monitoring plug-ins do.
+    ///
+    /// Example: frontdesk check --config /etc/frontdesk/frontdesk.toml --public-url https://salons.example.org
+    Check(check::CheckArgs),
+    /// Copy everything to a sealed and verified file, while the server runs or when it is stopped.
+    ///
+    /// The copy is of one moment; the server goes on. Run it as the server's user. A pipe gets the file only after it was verified.
+    ///
+    /// Examples: frontdesk backup --data-dir /var/lib/frontdesk salons.backup;
+    /// frontdesk backup - | ssh elsewhere 'cat > salons.backup'
+    Backup(backup::BackupArgs),
+    /// Make a data folder from a backup. The folder must be empty, but for its seal.key; it appears whole or not at all.
+    ///
+    /// The salons come online again without a new QR code. Never run the original beside it.
+    ///
+    /// Example: frontdesk restore salons.backup --data-dir /var/lib/frontdesk --seal-key-file seal.key
+    Restore(restore::RestoreArgs),
+    /// The seal key: give everything a new one, or tell which it is.
+    Keys(keys::KeysArgs),
     /// Print every setting with its meaning and default.
     Config,
+    /// Print the version, what this build can do, and the layout of the database it writes.
+    Version(version::VersionArgs),
 }
 
 #[derive(Debug, Args)]
@@ -133,13 +173,27 @@ impl SandboxArgs {
 /// Runs the program and says how it ended.
 pub fn run() -> ExitCode {
     app::install_crypto_provider();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(words) => return usage(&words),
+    };
     match cli.command {
         Command::Serve(args) => serve(&args),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Config => print_defaults(),
+        Command::Version(args) => version::run(&args),
     }
+}
+
+/// Help is an answer; anything else is a wrong argument.
+fn usage(words: &clap::Error) -> ExitCode {
+    let _ = words.print(); // nobody is left to tell
+    if words.use_stderr() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS }
 }
 
 #[expect(clippy::print_stdout, reason = "this command's result is its output")]
@@ -160,13 +214,19 @@ fn serve(args: &ServeArgs) -> ExitCode {
 /// The configuration from what is built in, a file and the environment, or what is wrong with it.
 fn load(built_in: &[(&str, &str)], file: Option<&Path>, environment: &BTreeMap<String, String>) -> Result<Config, String> {
     let mut files = built_in.to_vec();
-    let name = file.map(|path| path.display().to_string()).unwrap_or_default();
-    let text = match file.map(std::fs::read_to_string).transpose() {
-        Ok(text) => text,
-        Err(error) => return Err(format!("the configuration file {name} can't be read: {error}")),
-    };
-    files.extend(text.as_deref().map(|text| (name.as_str(), text)));
+    let file = read_file(file)?;
+    files.extend(file.as_ref().map(|(name, text)| (name.as_str(), text.as_str())));
     Config::load(files, environment).map_err(|error| error.to_string())
+}
+
+/// A configuration file, as its name and text.
+fn read_file(file: Option<&Path>) -> Result<Option<(String, String)>, String> {
+    let Some(path) = file else { return Ok(None) };
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some((name, text))),
+        Err(error) => Err(format!("the configuration file {name} can't be read: {error}")),
+    }
 }
 
 fn run_app(config: Config) -> ExitCode {
@@ -205,7 +265,7 @@ fn outcome(result: Result<(), StartError>) -> ExitCode {
         Err(error) => {
             let code = match &error {
                 StartError::Bind { .. } => EXIT_BIND,
-                StartError::Store(_) | StartError::SealKey(_) | StartError::Secret(_) => EXIT_STORE,
+                StartError::Store(_) | StartError::SealKey(_) | StartError::Secret(_) | StartError::Control(_) => EXIT_STORE,
                 StartError::Settings(_) => EXIT_CONFIG,
                 StartError::Fleet(_) | StartError::FleetEnded | StartError::Serve(_) => EXIT_INTERNAL,
                 #[cfg(feature = "sandbox")]

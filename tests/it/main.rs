@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one module per journey or fault, shared support.
 
+mod backups;
 mod baileys;
 mod browser;
 mod container;
@@ -20,3 +21,4 @@ mod sockets;
 mod strangers;
 mod support;
 mod traces;
+mod upkeep;

@@ -1,5 +1,6 @@
 //! What several tests need.
 
+pub mod cli;
 pub mod nginx;
 pub mod node;
 pub mod powercut;

@@ -86,11 +86,10 @@ fn permissions(data: &Path) -> Finding {
 
 fn free_space(data: &Path) -> Finding {
     const AREA: &str = "disk";
-    let space = match rustix::fs::statvfs(data) {
-        Ok(space) => space,
+    let free = match fs2::available_space(data) {
+        Ok(free) => free,
         Err(error) => return Finding::warn(AREA, format!("the free space of {} is unknown ({error})", data.display())),
     };
-    let free = space.f_bavail.saturating_mul(space.f_frsize);
     let text = format!("{} MiB are free for {}", free / (1024 * 1024), data.display());
     match free {
         ..FREE_BYTES_FAIL => Finding::fail(AREA, format!("{text}; make room: without it nothing can be stored")),

@@ -26,6 +26,7 @@ mod installation;
 mod limiter;
 mod owner;
 mod payments;
+mod rest;
 mod routes;
 mod signing;
 mod webhooks;
@@ -160,6 +161,12 @@ pub struct YclientsStats {
     tallies: Tallies,
     /// Whether the limits per IP apply.
     pub limits: bool,
+    /// Calls refused with 429 because of them.
+    pub limited: u64,
+    /// The most calls that ever arrived from one address within a second, whether the limits apply or not.
+    pub most_in_a_second: usize,
+    /// The most within a minute.
+    pub most_in_a_minute: usize,
     /// Hits per kind of fault.
     pub faults_injected: std::collections::BTreeMap<&'static str, u64>,
 }
@@ -264,6 +271,9 @@ impl Service {
             active,
             tallies: state.tallies.clone(),
             limits: state.limiter.is_on(),
+            limited: state.limiter.refused(),
+            most_in_a_second: state.limiter.peaks().0,
+            most_in_a_minute: state.limiter.peaks().1,
             faults_injected: state.faults.injected().clone(),
         }
     }

@@ -8,7 +8,7 @@ use super::{
     State,
     envelope::Answer,
     installation::{Refusal, Registration, Source, Status},
-    payments,
+    payments, rest,
     routes::{Asked, Route},
     signing::fingerprint,
     world::World,
@@ -50,6 +50,7 @@ pub fn answer(state: &mut State, terms: &Terms, route: &Route, asked: &Asked) ->
         Route::AddDiscount => payments::discount(world, terms, &asked.body),
         Route::UpdateChannel => update_channel(world, terms, &asked.body),
         Route::ShortNames => short_names(world, terms, &asked.body),
+        Route::Rest { resource, salon, method } => rest::answer(world, *salon, resource, method, asked),
         Route::InstalledPage => Answer::html(StatusCode::OK),
     }
 }

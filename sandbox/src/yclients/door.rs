@@ -22,6 +22,8 @@ use crate::wire::Peer;
 const MAX_BODY: usize = 256 * 1024;
 /// Silence ends some day, so that a forgotten test frees its connection.
 const LONGEST_SILENCE: Duration = Duration::from_secs(600);
+/// The token of a user whose password was changed.
+const REVOKED: &str = "revoked";
 const V2: &str = "application/vnd.yclients.v2+json";
 
 /// One request, as far as it could be read.
@@ -51,8 +53,10 @@ pub async fn handle(Shared(service): Shared<Service>, ConnectInfo(peer): Connect
     };
     let incoming = arrive(&service, parts, &body);
     let id = incoming.id;
-    if !service.lock().limiter.admit(peer.address.ip(), Instant::now()) {
-        let refused = Answer::on_demand(StatusCode::TOO_MANY_REQUESTS, None, None);
+    let admitted = service.lock().limiter.admit(peer.address.ip(), Instant::now());
+    if let Err(again) = admitted {
+        let seconds = again.as_secs() + u64::from(again.subsec_nanos() > 0);
+        let refused = Answer::on_demand(StatusCode::TOO_MANY_REQUESTS, None, Some(seconds.max(1)));
         service.lock().calls.update(id, |call| call.status = Some(429));
         return send(&service, id, refused);
     }
@@ -169,6 +173,10 @@ fn refuse_headers(service: &Service, incoming: &Incoming) -> Option<Answer> {
     // `Bearer <partner>` or `Bearer <partner>, User <user>`.
     let bearer =
         header(incoming, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")).and_then(|value| value.split(',').next());
+    let user = header(incoming, header::AUTHORIZATION).and_then(|value| value.split_once(',')).map(|(_, user)| user.trim());
+    if user.is_some_and(|user| user.strip_prefix("User ").is_none_or(|token| token.is_empty() || token == REVOKED)) {
+        return Some(Answer::on_demand(StatusCode::UNAUTHORIZED, None, None));
+    }
     if bearer.map(str::trim) != Some(service.shared.options.partner_token.as_str()) {
         return Some(Answer::on_demand(StatusCode::UNAUTHORIZED, None, None));
     }

@@ -53,6 +53,20 @@ impl Answer {
         Self { status, content: Content::Json(body), location: None, retry_after: None }
     }
 
+    /// 204: not a byte of body.
+    pub fn no_content() -> Self {
+        Self { status: StatusCode::NO_CONTENT, content: Content::Text(String::new()), location: None, retry_after: None }
+    }
+
+    /// The body, where it is JSON.
+    #[cfg(test)]
+    pub fn shown(&self) -> Option<Value> {
+        match &self.content {
+            Content::Json(value) => Some(value.clone()),
+            Content::Html | Content::Text(_) => None,
+        }
+    }
+
     /// A page, whatever was expected.
     pub fn html(status: StatusCode) -> Self {
         Self { status, content: Content::Html, location: None, retry_after: None }

@@ -35,6 +35,8 @@ pub enum Endpoint {
     Company,
     /// Payments, refunds, payment links, tariffs and discounts.
     Payment,
+    /// A salon's data: services, staff, schedule, records, clients, bookings, webhook settings.
+    Rest,
     /// Everything else.
     Other,
     /// Every call.

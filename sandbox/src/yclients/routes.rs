@@ -8,7 +8,11 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::{faults::Endpoint, world::as_number};
+use super::{
+    faults::Endpoint,
+    rest::{self, Resource},
+    world::as_number,
+};
 
 /// The calls YClients knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub enum Route {
     UpdateChannel,
     /// Sender names.
     ShortNames,
+    /// A salon's data; the salon is `None` where the path does not say.
+    Rest { resource: Resource, salon: Option<u64>, method: Method },
     /// The page behind the 301.
     InstalledPage,
 }
@@ -51,10 +57,17 @@ impl Route {
             ["marketplace", rest @ ..] => Self::marketplace(rest)?,
             ["api", "v1", "company", id] => (Self::Company { id: number(id)? }, Method::GET),
             ["api", "v1", "companies"] => (Self::Companies, Method::GET),
+            ["api", "v1", rest @ ..] => return Self::rest(method, rest),
             ["appstore", "installed"] => (Self::InstalledPage, Method::GET),
             _ => return Err(StatusCode::NOT_FOUND),
         };
         if *method == wanted { Ok(route) } else { Err(StatusCode::METHOD_NOT_ALLOWED) }
+    }
+
+    fn rest(method: &Method, segments: &[&str]) -> Result<Self, StatusCode> {
+        let (resource, salon, methods) = rest::find(segments).ok_or(StatusCode::NOT_FOUND)?;
+        let route = Self::Rest { resource, salon, method: method.clone() };
+        if methods.contains(method) { Ok(route) } else { Err(StatusCode::METHOD_NOT_ALLOWED) }
     }
 
     fn marketplace(segments: &[&str]) -> Result<(Self, Method), StatusCode> {
@@ -85,6 +98,7 @@ impl Route {
             Self::Salons { .. } => Endpoint::Salons,
             Self::Company { .. } | Self::Companies => Endpoint::Company,
             Self::Payment | Self::Refund { .. } | Self::PaymentLink | Self::Tariffs { .. } | Self::AddDiscount => Endpoint::Payment,
+            Self::Rest { .. } => Endpoint::Rest,
             Self::Uninstall { .. } | Self::UpdateChannel | Self::ShortNames | Self::InstalledPage => Endpoint::Other,
         }
     }
@@ -94,6 +108,7 @@ impl Route {
         match self {
             Self::Status { salon, .. } | Self::Uninstall { salon, .. } => Some(*salon),
             Self::Company { id } => Some(*id),
+            Self::Rest { salon, .. } => *salon,
             Self::Companies => asked.number("id"),
             Self::PaymentLink => asked.number("salon_id"),
             Self::Callback { .. } | Self::Payment | Self::UpdateChannel | Self::ShortNames => as_number(&asked.body["salon_id"]),
@@ -107,6 +122,8 @@ impl Route {
 pub struct Asked {
     /// Decoded query parameters, the last of a name wins.
     pub query: HashMap<String, String>,
+    /// All of them, in order: arrays repeat their name.
+    pub pairs: Vec<(String, String)>,
     /// Parsed body, `null` when there is none or it isn't JSON.
     pub body: Value,
 }
@@ -116,8 +133,19 @@ impl Asked {
     pub fn read(uri: &Uri, body: &[u8]) -> Self {
         Self {
             query: Query::try_from_uri(uri).map(|Query(query)| query).unwrap_or_default(),
+            pairs: Query::try_from_uri(uri).map(|Query(pairs)| pairs).unwrap_or_default(),
             body: serde_json::from_slice(body).unwrap_or_default(),
         }
+    }
+
+    /// The values of an array.
+    pub fn texts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.pairs.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The values of an array of numbers.
+    pub fn numbers(&self, name: &str) -> Vec<u64> {
+        self.texts(name).filter_map(|text| text.parse().ok()).collect()
     }
 
     /// A query parameter that is a whole number.
@@ -145,5 +173,9 @@ mod tests {
         assert_eq!(find(Method::GET, "/api/v1/marketplace/partner/callback"), Err(StatusCode::NOT_FOUND));
         assert_eq!(find(Method::GET, "/marketplace/partner/callback"), Err(StatusCode::METHOD_NOT_ALLOWED));
         assert_eq!(find(Method::GET, "/api/v1/company/undefined/"), Err(StatusCode::NOT_FOUND));
+        let rest = |resource, salon, method| Ok(Route::Rest { resource, salon, method });
+        assert_eq!(find(Method::PUT, "/api/v1/record/7/9"), rest(Resource::Record(9), Some(7), Method::PUT));
+        assert_eq!(find(Method::PUT, "/api/v1/visits/3/9"), rest(Resource::Visit { visit: 3, record: 9 }, None, Method::PUT));
+        assert_eq!(find(Method::PATCH, "/api/v1/record/7/9"), Err(StatusCode::METHOD_NOT_ALLOWED));
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     YclientsError,
     installation::{Installation, Status},
+    rest::Data,
 };
 
 /// Enough for a benchmark of 10,000 companies.
@@ -44,13 +45,16 @@ pub struct Salon {
     pub phone: String,
     /// Our application there.
     pub installation: Installation,
+    /// Clients, records, settings.
+    #[serde(default)]
+    pub data: Data,
 }
 
 impl Salon {
     /// A salon nobody connected yet.
     pub fn new(id: u64, title: String, timezone: String) -> Self {
         let phone = format!("7495{:07}", id % 10_000_000);
-        Self { id, title, timezone, phone, installation: Installation::default() }
+        Self { id, title, timezone, phone, installation: Installation::default(), data: Data::default() }
     }
 
     /// The owner's user number.

@@ -9,11 +9,12 @@ use toml::{Table, Value};
 use url::{Host, Url};
 
 /// Environment names of the field, beside `FRONTDESK_SECTION_KEY`.
-const ALIASES: [(&str, &str); 7] = [
+const ALIASES: [(&str, &str); 8] = [
     ("PORT", "server.port"),
     ("BASE_URL", "server.base_url"),
     ("JWT_SECRET", "auth.jwt_secret"),
     ("YCLIENTS_PARTNER_TOKEN", "yclients.partner_token"),
+    ("YCLIENTS_USER_TOKEN", "yclients.user_token"),
     ("YCLIENTS_APP_ID", "yclients.application_id"),
     ("LOG_LEVEL", "log.level"),
     ("FRONTDESK_DATA_DIR", "store.data_dir"),

@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use super::types;
+use super::types::{self, owner::OwnerData};
 
 /// Real values are a few hundred bytes; more than this is not from YClients.
 const MAX_USER_DATA_BYTES: usize = 32 * 1024;
@@ -54,7 +54,7 @@ fn decode(user_data: &str) -> Result<Vec<u8>, SignatureError> {
 }
 
 fn read(decoded: &[u8]) -> Result<SignedOwner, SignatureError> {
-    let owner: types::OwnerData = serde_json::from_slice(decoded).map_err(|_| SignatureError::Unreadable)?;
+    let owner: OwnerData = serde_json::from_slice(decoded).map_err(|_| SignatureError::Unreadable)?;
     let user = MarketplaceUser {
         id: owner.id.or(owner.user_id),
         name: owner.name.as_deref().and_then(types::sane),

@@ -22,3 +22,4 @@ mod strangers;
 mod support;
 mod traces;
 mod upkeep;
+mod yclients;

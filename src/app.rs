@@ -26,9 +26,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use frontdesk_actors::FleetHandle;
 use frontdesk_actors::fleet::CallError;
 use frontdesk_actors::ports::{NoCare, Ports, SystemClock};
+use frontdesk_actors::{FleetHandle, Reconciler};
 use metrics_exporter_prometheus::PrometheusHandle;
 use socketioxide::SocketIo;
 use thiserror::Error;
@@ -147,6 +147,7 @@ pub async fn serve(config: Config, instruments: Instruments) -> Result<(), Start
 /// A running server.
 pub struct App {
     fleet: FleetHandle,
+    reconciler: Reconciler,
     connector: Arc<WhatsappConnector>,
     store: Store,
     doorway: Doorway,
@@ -180,7 +181,7 @@ impl App {
         let tokens = Tokens::new(&secrets::page_token_secret(&config).map_err(StartError::Secret)?);
         let connector = Arc::new(connector(&config, &store)?);
         let ports = ports(&config, &store, connector.clone())?;
-        let fleet = FleetHandle::start(ports.clone(), config.fleet.clone()).await.map_err(StartError::Fleet)?;
+        let (fleet, reconciler) = tree(&config, &ports).await?;
 
         let http_state = wiring::http_state(&config, &fleet, &ports, &tokens, &readiness);
         let admission = http_state.limits.clone();
@@ -194,7 +195,7 @@ impl App {
         watchdog::ready();
         tracing::info!(%address, ops.address = %ops_address, base_url = %config.base_url, "ready");
         let listeners = vec![ops_task, main_task];
-        Ok(Self { fleet, connector, store, doorway, readiness, sockets, stopping, listeners, upkeep, traces, address, ops_address })
+        Ok(Self { fleet, reconciler, connector, store, doorway, readiness, sockets, stopping, listeners, upkeep, traces, address, ops_address })
     }
 
     /// Ends with `Ok` after SIGTERM or SIGINT, with an error when a part ended by itself.
@@ -216,6 +217,7 @@ impl App {
         watchdog::stopping();
         self.doorway.close();
         self.stopping.cancel();
+        drop(self.reconciler);
         realtime::close(&self.sockets, grace / 4).await;
         let report = self.fleet.drain(grace / 2).await;
         if tokio::time::timeout(grace / 8, self.connector.closed()).await.is_err() {
@@ -260,6 +262,13 @@ fn connector(config: &Config, store: &Store) -> Result<WhatsappConnector, StartE
         egress: config.egress.clone(),
     };
     WhatsappConnector::new(settings, Arc::new(store.clone())).map_err(|error| StartError::Settings(Box::new(error)))
+}
+
+/// The tree, and what compares it with YClients.
+async fn tree(config: &Config, ports: &Ports) -> Result<(FleetHandle, Reconciler), StartError> {
+    let fleet = FleetHandle::start(ports.clone(), config.fleet.clone()).await.map_err(StartError::Fleet)?;
+    let reconciler = Reconciler::start(fleet.clone(), ports.clone(), config.reconcile);
+    Ok((fleet, reconciler))
 }
 
 fn ports(config: &Config, store: &Store, connector: Arc<WhatsappConnector>) -> Result<Ports, StartError> {

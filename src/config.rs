@@ -6,12 +6,14 @@ mod egress;
 mod log;
 mod read;
 mod webhooks;
+mod yclients;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use frontdesk_actors::reconcile::ReconcileSettings;
 use frontdesk_actors::settings::FleetSettings;
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -87,6 +89,8 @@ pub struct Config {
     pub backup: BackupSettings,
     /// YClients.
     pub yclients: YclientsSettings,
+    /// When our installations are compared with YClients'.
+    pub reconcile: ReconcileSettings,
     /// Another WhatsApp endpoint than the real one.
     pub whatsapp_endpoint: Option<Url>,
     /// Version told to WhatsApp.
@@ -164,7 +168,8 @@ impl Config {
             seal_key: data::read_seal_key(reader),
             store_without_sync: false,
             backup: data::read_backup(reader),
-            yclients: read_yclients(reader, mode),
+            yclients: yclients::read_yclients(reader, mode),
+            reconcile: yclients::read_reconcile(reader),
             whatsapp_endpoint: read_whatsapp_endpoint(reader),
             whatsapp_version: read_version(reader),
             egress: egress::read_egress(reader),
@@ -255,41 +260,6 @@ fn read_jwt_secret(reader: &mut Reader, mode: Mode) -> Option<SecretString> {
             None
         }
         (secret, _) => secret,
-    }
-}
-
-fn read_yclients(reader: &mut Reader, mode: Mode) -> YclientsSettings {
-    let partner_token = reader.secret("yclients.partner_token");
-    let visible = |token: &SecretString| secrecy::ExposeSecret::expose_secret(token).bytes().all(|byte| byte.is_ascii_graphic());
-    if partner_token.as_ref().is_some_and(|token| !visible(token)) {
-        reader.problem("yclients.partner_token", "has spaces or letters that cannot be in a token: copy it again from the cabinet");
-    }
-    let settings = YclientsSettings {
-        partner_token,
-        application_id: Some(reader.integer("yclients.application_id", 0, (1 << 53) - 1)).filter(|id| *id > 0),
-        marketplace_url: reader.url("yclients.marketplace_url", &["http", "https"]),
-        api_url: reader.url("yclients.api_url", &["http", "https"]),
-        signature_required: reader.boolean("yclients.signature_required"),
-        calls_per_second: std::num::NonZeroU32::new(reader.integer("yclients.calls_per_second", 0, 1000) as u32),
-        calls_per_minute: std::num::NonZeroU32::new(reader.integer("yclients.calls_per_minute", 0, 60_000) as u32),
-        connect_timeout: reader.duration("yclients.connect_timeout"),
-        request_timeout: reader.duration("yclients.request_timeout"),
-    };
-    check_yclients_addresses(reader, mode, &settings);
-    settings
-}
-
-/// The partner token travels to these addresses: never in the clear, and from the sandbox never off this machine.
-fn check_yclients_addresses(reader: &mut Reader, mode: Mode, settings: &YclientsSettings) {
-    for (key, url) in [("yclients.marketplace_url", &settings.marketplace_url), ("yclients.api_url", &settings.api_url)] {
-        let loopback = read::is_loopback(url);
-        match mode {
-            Mode::Sandbox if !loopback => reader.problem(key, "the sandbox reaches addresses on this machine only"),
-            Mode::Production | Mode::Development if url.scheme() != "https" && !loopback => {
-                reader.problem(key, "must start with https://: the partner token travels there");
-            }
-            Mode::Production | Mode::Development | Mode::Sandbox => {}
-        }
     }
 }
 

@@ -35,7 +35,7 @@ pub use process::{read_runtime, ready, timer_was_late};
 pub use sockets::{socket_refused, sockets_changed};
 pub use store::{Commit, DiskUse, disk_measured, store_committed, store_copied, store_failed, store_overloaded};
 pub use webhooks::{Inbox, inbox_measured};
-pub use yclients::yclients_call;
+pub use yclients::{yclients_breaker, yclients_call, yclients_repeated, yclients_waited, yclients_waiting};
 
 /// Every metric of ours, by area.
 fn catalog() -> impl Iterator<Item = &'static Metric> {
@@ -124,6 +124,8 @@ impl EventSink for MetricsSink {
             Fact::WebhookHandled { ok, .. } => webhooks::handled(*ok),
             Fact::DataHandled { resource, waited, .. } => webhooks::data_handled(resource, *waited),
             Fact::WebhookDead { reason, .. } => webhooks::dead(*reason),
+            Fact::Reconciled { result, everybody } => yclients::reconciled(*result, *everybody),
+            Fact::InstallationDiffers { remedy, done } => yclients::installation_differs(*remedy, *done),
             Fact::CommitFailed { .. } => actors::commit_failed(),
         }
     }

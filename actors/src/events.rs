@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::ids::{CompanyId, Generation, SalonId};
 use crate::ports::{LinkEnd, PasskeyFailure};
+use crate::reconcile::{ReconcileResult, Remedy};
 use crate::records::DeadReason;
 use crate::view::{LimitKind, LinkNumbers, SessionState, StateReason};
 
@@ -171,6 +172,20 @@ pub enum Fact {
         company: CompanyId,
         /// Why.
         reason: DeadReason,
+    },
+    /// Our installations were compared with YClients'.
+    Reconciled {
+        /// How far it came.
+        result: ReconcileResult,
+        /// Over everybody, or only a few?
+        everybody: bool,
+    },
+    /// YClients and we differ about an installation.
+    InstallationDiffers {
+        /// What the rule says.
+        remedy: Remedy,
+        /// Was it done?
+        done: bool,
     },
     /// A commit failed in an actor's hands.
     CommitFailed {

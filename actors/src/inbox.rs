@@ -40,6 +40,8 @@ pub(crate) const QUESTIONS: u32 = 3;
 pub(crate) enum Deed {
     /// Ask YClients whether it is so; then stop the session and its link, then commit all of it at once.
     End(Ending),
+    /// Paid again: the session goes on.
+    Resume,
     /// Nothing to change: tick it off.
     TickOff,
     /// An event we don't know: a line in the timeline, then tick it off.
@@ -56,6 +58,8 @@ pub(crate) fn decide(event: &InboxEvent, status: IntegrationStatus) -> Deed {
         (InboxEvent::Legacy(_) | InboxEvent::Lifecycle(LifecycleEvent::Unknown(_)), _) => Deed::Remember,
         (InboxEvent::Lifecycle(LifecycleEvent::Uninstall | LifecycleEvent::Freeze), IntegrationStatus::Uninstalled)
         | (InboxEvent::Lifecycle(LifecycleEvent::Freeze), IntegrationStatus::Frozen) => Deed::TickOff,
+        (InboxEvent::Lifecycle(LifecycleEvent::Unfreeze), IntegrationStatus::Frozen) => Deed::Resume,
+        (InboxEvent::Lifecycle(LifecycleEvent::Unfreeze), _) => Deed::TickOff,
         (InboxEvent::Lifecycle(LifecycleEvent::Uninstall), _) => Deed::End(Ending::Uninstalled),
         (InboxEvent::Lifecycle(LifecycleEvent::Freeze), _) => Deed::End(Ending::Frozen),
     }
@@ -128,6 +132,7 @@ mod tests {
 
     const UNINSTALL: InboxEvent = InboxEvent::Lifecycle(LifecycleEvent::Uninstall);
     const FREEZE: InboxEvent = InboxEvent::Lifecycle(LifecycleEvent::Freeze);
+    const UNFREEZE: InboxEvent = InboxEvent::Lifecycle(LifecycleEvent::Unfreeze);
 
     #[test]
     fn an_uninstall_acts_in_every_state_but_its_own() {
@@ -143,6 +148,15 @@ mod tests {
         assert_eq!(decide(&FREEZE, IntegrationStatus::Frozen), Deed::TickOff);
         assert_eq!(decide(&FREEZE, IntegrationStatus::Uninstalled), Deed::TickOff);
         assert_eq!(decide(&FREEZE, IntegrationStatus::Active), Deed::End(Ending::Frozen));
+    }
+
+    #[test]
+    fn only_a_frozen_salon_is_unfrozen() {
+        use IntegrationStatus::{Activating, ActivationFailed, Active, Frozen, Pending, PendingWhatsapp, Uninstalled};
+        assert_eq!(decide(&UNFREEZE, Frozen), Deed::Resume);
+        for status in [Pending, PendingWhatsapp, Activating, Active, ActivationFailed, Uninstalled] {
+            assert_eq!(decide(&UNFREEZE, status), Deed::TickOff, "{status:?}");
+        }
     }
 
     #[test]

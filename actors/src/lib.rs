@@ -16,6 +16,7 @@ pub mod fleet;
 pub mod ids;
 mod inbox;
 pub mod ports;
+pub mod reconcile;
 pub mod records;
 mod restart;
 mod session;
@@ -27,3 +28,4 @@ pub mod view;
 
 pub use company::CompanyHandle;
 pub use fleet::FleetHandle;
+pub use reconcile::Reconciler;

@@ -217,6 +217,8 @@ pub enum EventKind {
     SessionEnded,
     /// YClients froze the installation.
     Frozen,
+    /// YClients says that the frozen installation is active again.
+    Unfrozen,
     /// YClients removed the installation.
     Uninstalled,
     /// A webhook with an event we don't know.
@@ -231,6 +233,23 @@ pub enum EventKind {
     ClientKeyIssued,
     /// What was kept of a removed salon is erased.
     SalonErased,
+}
+
+/// Where a company stands, for those who look at all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Ours.
+    pub company_id: CompanyId,
+    /// YClients'.
+    pub salon_id: SalonId,
+    /// See [`IntegrationStatus`].
+    pub status: IntegrationStatus,
+}
+
+impl From<&CompanyRecord> for Standing {
+    fn from(record: &CompanyRecord) -> Self {
+        Self { company_id: record.company_id, salon_id: record.salon_id, status: record.integration_status }
+    }
 }
 
 /// Everything the fleet needs of one company at start.

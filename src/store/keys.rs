@@ -39,6 +39,8 @@ pub(super) const SCHEMA: &[u8] = b"mschema";
 pub(super) const SEAL_CHECK: &[u8] = b"mseal";
 /// Next ids and counts.
 pub(super) const COUNTERS: &[u8] = b"mcounters";
+/// Start of all companies' records.
+pub(super) const COMPANIES: &[u8] = b"c";
 /// Start of all activity markers.
 pub(super) const ACTIVE: &[u8] = b"x";
 /// Start of all vaults.

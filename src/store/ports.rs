@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use frontdesk_actors::ids::{CompanyId, SalonId};
 use frontdesk_actors::ports::{DayTraffic, Records, RecordsError, SignatureClaim, Vault, VaultOp, VaultPair};
-use frontdesk_actors::records::{Change, CompanyRecord, EventRecord, IntegrationStatus, NewCompany, StoredCompany};
+use frontdesk_actors::records::{Change, CompanyRecord, EventRecord, IntegrationStatus, NewCompany, Standing, StoredCompany};
 
 use crate::store::Store;
 use crate::store::apply::{self, SealedOp};
@@ -52,6 +52,12 @@ impl Records for Store {
 
     async fn claim_signature(&self, fingerprint: [u8; 32], salon: SalonId, until: DateTime<Utc>) -> Result<SignatureClaim, RecordsError> {
         self.submit(LIGHT_BYTES, move |draft| apply::claim_signature(draft, fingerprint, salon, until)).await
+    }
+
+    async fn standings(&self) -> Result<Vec<Standing>, RecordsError> {
+        let reader = self.0.reader.clone();
+        let reading = tokio::task::spawn_blocking(move || reader.standings());
+        reading.await.map_err(|_| RecordsError::Failed("reading the companies was interrupted".to_owned()))?
     }
 
     async fn count_by_status(&self) -> Result<Vec<(IntegrationStatus, u64)>, RecordsError> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use frontdesk_actors::ids::{CompanyId, SalonId};
 use frontdesk_actors::ports::{RecordsError, VaultPair};
-use frontdesk_actors::records::{EventRecord, StoredCompany};
+use frontdesk_actors::records::{CompanyRecord, EventRecord, Standing, StoredCompany};
 
 use crate::store::apply::parse_company;
 use crate::store::disk::{Disk, Walk};
@@ -43,6 +43,18 @@ impl Reader {
             })
         })?;
         ids.into_iter().filter_map(|id| self.company(id).transpose()).collect()
+    }
+
+    /// Where every company stands.
+    pub(super) fn standings(&self) -> Result<Vec<Standing>, RecordsError> {
+        let mut all = Vec::new();
+        self.read(|| {
+            self.disk.each(keys::COMPANIES, |key, head| {
+                all.push(Standing::from(&self.opened::<CompanyRecord>(key, head)?));
+                Ok(Walk::On)
+            })
+        })?;
+        Ok(all)
     }
 
     /// One company with all that belongs to it.

@@ -137,6 +137,19 @@ pub(crate) fn of_freeze(record: &CompanyRecord, entry: InboxId, now: DateTime<Ut
     (next, changes)
 }
 
+/// YClients says that a frozen installation is active again. One that froze before it ever was active here goes back to its beginning.
+pub(crate) fn of_unfreeze(record: &CompanyRecord, entry: InboxId, now: DateTime<Utc>) -> (CompanyRecord, Vec<Change>) {
+    let was_active = record.connected_at.is_some();
+    let integration_status = if was_active { IntegrationStatus::Active } else { IntegrationStatus::Pending };
+    let next = CompanyRecord { integration_status, updated_at: now, ..record.clone() };
+    let changes = vec![
+        Change::PutCompany(Box::new(next.clone())),
+        event(record, EventKind::Unfrozen, Value::Null, now),
+        Change::InboxDone(record.company_id, entry),
+    ];
+    (next, changes)
+}
+
 /// The record as the session makes it. Losses that pass by themselves change nothing, or every hiccup would be a write.
 pub(crate) fn with_session(record: &CompanyRecord, session: &Snapshot, now: DateTime<Utc>) -> CompanyRecord {
     let mut next = record.clone();

@@ -127,6 +127,7 @@ impl Desk {
                     self.hand_over(run);
                     false
                 }
+                Deed::Resume => self.unfreeze(&entry).await,
                 Deed::TickOff => self.tick_off(&entry, Vec::new()).await,
                 Deed::Remember => self.remember(&entry, EventKind::UnknownWebhook).await,
             };
@@ -141,6 +142,18 @@ impl Desk {
         let data = json!({ "event": entry.entry.event.to_string(), "source": entry.entry.event.source() });
         let line = commits::event(record, kind, data, self.args.ports.clock.now());
         self.tick_off(entry, vec![line]).await
+    }
+
+    /// Paid again: durable first, then the session goes on as after a restart.
+    async fn unfreeze(&mut self, entry: &InboxEntry) -> bool {
+        let Some(record) = &self.record else { return false };
+        let (next, changes) = commits::of_unfreeze(record, entry.id, self.args.ports.clock.now());
+        let done = self.handled(changes, next).await;
+        if done && self.held().is_none() && !self.unpark().await {
+            self.wish(Wish::Renew);
+        }
+        self.show();
+        done
     }
 
     async fn tick_off(&mut self, entry: &InboxEntry, mut changes: Vec<Change>) -> bool {

@@ -125,6 +125,7 @@ fn step_of(kind: EventKind) -> Option<FunnelStep> {
         | EventKind::ActivationFailed
         | EventKind::SessionEnded
         | EventKind::Frozen
+        | EventKind::Unfrozen
         | EventKind::Uninstalled
         | EventKind::UnknownWebhook
         | EventKind::WebhookContradicted

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::ids::{CompanyId, SalonId};
 use crate::ports::InboxRecords;
-use crate::records::{Change, CompanyRecord, EventRecord, IntegrationStatus, NewCompany, StoredCompany};
+use crate::records::{Change, CompanyRecord, EventRecord, IntegrationStatus, NewCompany, Standing, StoredCompany};
 
 /// The durable store. Every `Ok` of a write means: survives kill -9 and power loss.
 #[async_trait]
@@ -31,6 +31,9 @@ pub trait Records: InboxRecords {
 
     /// Notes that signed data was used for a salon until `until`; tells if it was used for another one before.
     async fn claim_signature(&self, fingerprint: [u8; 32], salon: SalonId, until: DateTime<Utc>) -> Result<SignatureClaim, RecordsError>;
+
+    /// Where every company stands, in the order of their numbers. Walks over all of them: for the reconciliation, not for a request.
+    async fn standings(&self) -> Result<Vec<Standing>, RecordsError>;
 
     /// Number of companies by integration status.
     async fn count_by_status(&self) -> Result<Vec<(IntegrationStatus, u64)>, RecordsError>;

@@ -75,6 +75,7 @@ impl fmt::Display for InboxEvent {
         match self {
             Self::Lifecycle(LifecycleEvent::Uninstall) => f.write_str("uninstall"),
             Self::Lifecycle(LifecycleEvent::Freeze) => f.write_str("freeze"),
+            Self::Lifecycle(LifecycleEvent::Unfreeze) => f.write_str("unfreeze"),
             Self::Lifecycle(LifecycleEvent::Unknown(name)) | Self::Legacy(name) => f.write_str(name),
             Self::Data(event) => write!(f, "{}.{}", event.resource.name(), event.status.name()),
         }
@@ -89,6 +90,8 @@ pub enum LifecycleEvent {
     Uninstall,
     /// The paid period ended.
     Freeze,
+    /// Paid again. YClients sends no such event: the reconciliation finds it out.
+    Unfreeze,
     /// Anything else: kept, answered 200, never acted on. Holds the name, cut to 64 characters.
     Unknown(String),
 }

@@ -39,6 +39,8 @@ pub(super) struct Script {
     latency: Duration,
     calls: Vec<Call>,
     pub(super) partner_errors: VecDeque<PartnerError>,
+    /// Calls for operators that succeed before the next error.
+    pub(super) partner_good: usize,
     /// Entries of the list of installed salons that could not be read.
     pub(super) unreadable_salons: u32,
 }

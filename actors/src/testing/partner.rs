@@ -20,11 +20,27 @@ impl FakeMarketplace {
         self.lock().partner_errors.push_back(error);
     }
 
+    /// The call for an operator after `good` more ends like this.
+    pub fn next_partner_call_fails_after(&self, good: usize, error: PartnerError) {
+        let mut script = self.lock();
+        script.partner_good = good;
+        script.partner_errors.push_back(error);
+    }
+
+    /// So many entries of the list of installed salons can't be read from now on.
+    pub fn set_unreadable_salons(&self, count: u32) {
+        self.lock().unreadable_salons = count;
+    }
+
     /// What an operator asked for, with the salon where one was named.
     async fn asked(&self, what: &'static str, salon: Option<SalonId>) -> Result<(), PartnerError> {
         self.note(Call::Partner(what, salon)).await;
-        let scripted = self.lock().partner_errors.pop_front();
-        scripted.map_or(Ok(()), Err)
+        let mut script = self.lock();
+        if script.partner_good > 0 {
+            script.partner_good -= 1;
+            return Ok(());
+        }
+        script.partner_errors.pop_front().map_or(Ok(()), Err)
     }
 
     fn detail(&self, salon: SalonId) -> Option<InstallationDetail> {

@@ -14,7 +14,7 @@ use crate::ids::{CompanyId, SalonId};
 use crate::ports::{DayTraffic, Records, RecordsError, SignatureClaim, Vault, VaultOp, VaultPair};
 use crate::records::{
     ActivationRecord, Change, CompanyFlags, CompanyRecord, DeadReason, Desired, Erasure, EventKind, EventRecord, InboxEntry, InboxId,
-    IntegrationStatus, NewCompany, SessionRecord, StoredCompany,
+    IntegrationStatus, NewCompany, SessionRecord, Standing, StoredCompany,
 };
 
 type VaultKey = (CompanyId, u8, Vec<u8>);
@@ -276,6 +276,13 @@ impl Records for MemoryRecords {
                 }
             }
         })
+    }
+
+    async fn standings(&self) -> Result<Vec<Standing>, RecordsError> {
+        let store = self.read()?;
+        let mut all: Vec<Standing> = store.disk.companies.values().map(Standing::from).collect();
+        all.sort_unstable_by_key(|one| one.company_id);
+        Ok(all)
     }
 
     async fn count_by_status(&self) -> Result<Vec<(IntegrationStatus, u64)>, RecordsError> {

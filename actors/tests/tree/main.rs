@@ -8,5 +8,6 @@ mod journey;
 mod lifecycle;
 mod mail;
 mod ractor_facts;
+mod reconcile;
 mod supervision;
 mod ways;

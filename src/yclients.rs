@@ -26,7 +26,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use frontdesk_actors::ids::{SalonId, Secret};
-use frontdesk_actors::ports::{ActivateError, Callback, Installation, Marketplace, MarketplaceError, SalonInfo, SignatureError, SignedOwner};
+use frontdesk_actors::ports::{
+    ActivateError, Callback, Installation, Marketplace, MarketplaceError, SalonInfo, SignatureError, SignedOwner,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use subtle::ConstantTimeEq;

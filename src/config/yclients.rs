@@ -27,7 +27,7 @@ pub(super) fn read_yclients(reader: &mut Reader, mode: Mode) -> YclientsSettings
     check_yclients_addresses(reader, mode, &settings);
     for (key, limit) in [("yclients.calls_per_second", settings.calls_per_second), ("yclients.calls_per_minute", settings.calls_per_minute)]
     {
-        if limit.is_none() && mode != Mode::Sandbox {
+        if limit.is_none() && mode == Mode::Production {
             reader.problem(key, "must be above 0: YClients refuses an address that calls without limit; 0 is for the sandbox");
         }
     }

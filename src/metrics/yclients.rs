@@ -7,22 +7,32 @@ use frontdesk_actors::reconcile::{ReconcileResult, Remedy};
 use super::catalog::{Metric, SECONDS, number};
 use super::http::status_class;
 
-const CALLS: Metric = Metric::counter("frontdesk_yclients_calls_total", "Calls to YClients, by endpoint and class of answer; 429 is one of its own");
+const CALLS: Metric =
+    Metric::counter("frontdesk_yclients_calls_total", "Calls to YClients, by endpoint and class of answer; 429 is one of its own");
 const CALL_SECONDS: Metric = Metric::histogram("frontdesk_yclients_call_seconds", SECONDS, "Duration of a call to YClients, by endpoint");
 const REPEATED: Metric = Metric::counter("frontdesk_yclients_repeated_total", "Questions to YClients asked again, by endpoint");
-const WAIT: Metric =
-    Metric::histogram("frontdesk_yclients_limiter_wait_seconds", SECONDS, "Wait of a call for its place within YClients' limits, by urgency");
-const TURNED_AWAY: Metric = Metric::counter("frontdesk_yclients_turned_away_total", "Calls to YClients that were not made, by urgency and reason");
+const WAIT: Metric = Metric::histogram(
+    "frontdesk_yclients_limiter_wait_seconds",
+    SECONDS,
+    "Wait of a call for its place within YClients' limits, by urgency",
+);
+const TURNED_AWAY: Metric =
+    Metric::counter("frontdesk_yclients_turned_away_total", "Calls to YClients that were not made, by urgency and reason");
 const WAITING: Metric = Metric::gauge("frontdesk_yclients_limiter_waiting", "Calls to YClients that wait for a place");
-const BREAKER: Metric =
-    Metric::gauge("frontdesk_yclients_breaker_open", "1 while a base of YClients is left alone after failures, 0.5 while one call tries it");
-const ROUNDS: Metric = Metric::counter("frontdesk_reconcile_rounds_total", "Comparisons of our installations with YClients', by scope and result");
+const BREAKER: Metric = Metric::gauge(
+    "frontdesk_yclients_breaker_open",
+    "1 while a base of YClients is left alone after failures, 0.5 while one call tries it",
+);
+const ROUNDS: Metric =
+    Metric::counter("frontdesk_reconcile_rounds_total", "Comparisons of our installations with YClients', by scope and result");
 const DONE_AT: Metric = Metric::gauge(
     "frontdesk_reconcile_last_done_timestamp_seconds",
     "When all installations were last compared with YClients', in seconds since 1970",
 );
-const DIFFERENCES: Metric =
-    Metric::counter("frontdesk_reconcile_differences_total", "Installations about which YClients and we differ, by remedy and whether it was done");
+const DIFFERENCES: Metric = Metric::counter(
+    "frontdesk_reconcile_differences_total",
+    "Installations about which YClients and we differ, by remedy and whether it was done",
+);
 
 pub(super) const ALL: &[Metric] = &[CALLS, CALL_SECONDS, REPEATED, WAIT, TURNED_AWAY, WAITING, BREAKER, ROUNDS, DONE_AT, DIFFERENCES];
 

@@ -146,8 +146,7 @@ pub async fn serve(config: Config, instruments: Instruments) -> Result<(), Start
 
 /// A running server.
 pub struct App {
-    fleet: FleetHandle,
-    reconciler: Reconciler,
+    tree: Tree,
     connector: Arc<WhatsappConnector>,
     store: Store,
     doorway: Doorway,
@@ -181,28 +180,28 @@ impl App {
         let tokens = Tokens::new(&secrets::page_token_secret(&config).map_err(StartError::Secret)?);
         let connector = Arc::new(connector(&config, &store)?);
         let ports = ports(&config, &store, connector.clone())?;
-        let (fleet, reconciler) = tree(&config, &ports).await?;
+        let tree = Tree::start(&config, &ports).await?;
 
-        let http_state = wiring::http_state(&config, &fleet, &ports, &tokens, &readiness);
+        let http_state = wiring::http_state(&config, &tree.fleet, &ports, &tokens, &readiness);
         let admission = http_state.limits.clone();
         let (layer, sockets) = realtime::layer(wiring::realtime_state(&config, &http_state));
         let engine = wiring::engine(layer, &http_state);
         let main_task = spawn_listener(listener, http::router(http_state, engine), public_limits(&config), stopping.clone());
         let traces = instruments.traces.clone();
-        let upkeep = Upkeep::new(instruments, admission, (&fleet, &store, &readiness), config.data_dir);
+        let upkeep = Upkeep::new(instruments, admission, (&tree.fleet, &store, &readiness), config.data_dir);
         let upkeep = caretakers(upkeep, (config.backup, config.sweep_every), liveness, &stopping);
         readiness.enter(Phase::Ready);
         watchdog::ready();
         tracing::info!(%address, ops.address = %ops_address, base_url = %config.base_url, "ready");
         let listeners = vec![ops_task, main_task];
-        Ok(Self { fleet, reconciler, connector, store, doorway, readiness, sockets, stopping, listeners, upkeep, traces, address, ops_address })
+        Ok(Self { tree, connector, store, doorway, readiness, sockets, stopping, listeners, upkeep, traces, address, ops_address })
     }
 
     /// Ends with `Ok` after SIGTERM or SIGINT, with an error when a part ended by itself.
     pub async fn run_until_signal(&mut self) -> Result<(), StartError> {
         tokio::select! {
             () = signals::first() => Ok(()),
-            () = self.fleet.ended() => Err(StartError::FleetEnded),
+            () = self.tree.fleet.ended() => Err(StartError::FleetEnded),
             ended = futures_util::future::select_all(&mut self.listeners) => {
                 let failure = ended.0.map_err(std::io::Error::other).and_then(|result| result);
                 Err(StartError::Serve(failure.err().unwrap_or_else(|| std::io::Error::other("a listener ended by itself"))))
@@ -217,9 +216,9 @@ impl App {
         watchdog::stopping();
         self.doorway.close();
         self.stopping.cancel();
-        drop(self.reconciler);
+        drop(self.tree.reconciler);
         realtime::close(&self.sockets, grace / 4).await;
-        let report = self.fleet.drain(grace / 2).await;
+        let report = self.tree.fleet.drain(grace / 2).await;
         if tokio::time::timeout(grace / 8, self.connector.closed()).await.is_err() {
             tracing::warn!("some links did not close in time");
         }
@@ -265,10 +264,17 @@ fn connector(config: &Config, store: &Store) -> Result<WhatsappConnector, StartE
 }
 
 /// The tree, and what compares it with YClients.
-async fn tree(config: &Config, ports: &Ports) -> Result<(FleetHandle, Reconciler), StartError> {
-    let fleet = FleetHandle::start(ports.clone(), config.fleet.clone()).await.map_err(StartError::Fleet)?;
-    let reconciler = Reconciler::start(fleet.clone(), ports.clone(), config.reconcile);
-    Ok((fleet, reconciler))
+struct Tree {
+    fleet: FleetHandle,
+    reconciler: Reconciler,
+}
+
+impl Tree {
+    async fn start(config: &Config, ports: &Ports) -> Result<Self, StartError> {
+        let fleet = FleetHandle::start(ports.clone(), config.fleet.clone()).await.map_err(StartError::Fleet)?;
+        let reconciler = Reconciler::start(fleet.clone(), ports.clone(), config.reconcile);
+        Ok(Self { fleet, reconciler })
+    }
 }
 
 fn ports(config: &Config, store: &Store, connector: Arc<WhatsappConnector>) -> Result<Ports, StartError> {

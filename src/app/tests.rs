@@ -44,12 +44,12 @@ async fn metrics_of_ten_thousand_companies_are_small_and_quickly_told() {
     let folder = tempfile::tempdir().unwrap();
     let app = app(folder.path()).await;
     let enrolled = stream::iter(1..=COMPANIES).map(|salon| {
-        let fleet = app.fleet.clone();
+        let fleet = app.tree.fleet.clone();
         async move { fleet.enroll(SalonId::try_from(salon).unwrap(), None, None).await.unwrap() }
     });
     enrolled.buffer_unordered(256).collect::<Vec<_>>().await;
     fill_the_registry();
-    let overview = app.fleet.overview().await.unwrap();
+    let overview = app.tree.fleet.overview().await.unwrap();
     assert_eq!(overview.running as u64, COMPANIES);
 
     let http = reqwest::Client::builder().no_proxy().build().unwrap();

@@ -90,6 +90,14 @@ pub trait RealtimeObserver: Send + Sync + 'static {
     fn closed(&self);
     /// A socket was refused with this code.
     fn refused(&self, code: RefusalCode);
+    /// An event of this name was handed to a socket.
+    fn told(&self, event: &'static str) {
+        let _ = event;
+    }
+    /// A socket's forwarder ended by itself for this reason of a closed set.
+    fn ended(&self, reason: &'static str) {
+        let _ = reason;
+    }
 }
 
 /// What the namespace needs from the rest of the server. Cheap to clone.

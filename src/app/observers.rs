@@ -56,6 +56,14 @@ impl RealtimeObserver for SocketMetrics {
     fn refused(&self, code: RefusalCode) {
         metrics::socket_refused(code.name());
     }
+
+    fn told(&self, event: &'static str) {
+        metrics::socket_told(event);
+    }
+
+    fn ended(&self, reason: &'static str) {
+        metrics::socket_ended(reason);
+    }
 }
 
 /// Answered requests.

@@ -7,10 +7,10 @@ use metrics::SharedString;
 use super::catalog::{Metric, number};
 
 /// Few, because there are as many series as routes: around the 50 ms that an answer may take, and the longest waits of ours.
-const BUCKETS: &[f64] = &[0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 15.0];
+const BUCKETS: &[f64] = &[0.005, 0.025, 0.05, 0.25, 1.0, 2.5, 15.0];
 
 const REQUESTS: Metric = Metric::counter("frontdesk_http_requests_total", "HTTP requests answered, by route, method and class of status");
-const SECONDS: Metric = Metric::histogram("frontdesk_http_request_seconds", BUCKETS, "Duration of HTTP requests, by route and method");
+const SECONDS: Metric = Metric::histogram("frontdesk_http_request_seconds", BUCKETS, "Duration of HTTP requests, by route");
 const LIMITED: Metric = Metric::counter("frontdesk_http_limited_total", "Requests answered 429, by route");
 
 const CONNECTIONS: Metric = Metric::gauge(
@@ -36,7 +36,7 @@ pub fn http_request(route: &str, method: &'static str, status: u16, took: Durati
     if status == 429 {
         LIMITED.count_with(&[("route", route.clone())]);
     }
-    SECONDS.observe_with(&[("route", route.clone()), ("method", method.into())], took);
+    SECONDS.observe_with(&[("route", route.clone())], took);
     REQUESTS.count_with(&[("route", route), ("method", method.into()), ("status", status_class(status).into())]);
 }
 

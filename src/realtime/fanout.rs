@@ -60,10 +60,21 @@ enum End {
     Closed,
 }
 
+impl End {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Expired => "token_expired",
+            Self::CompanyGone => "company_gone",
+            Self::NotReading => "not_reading",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// Follows the company until the socket is gone, its token expires or its client stops reading.
 pub(super) async fn follow(socket: SocketRef, admitted: Admitted, presence: Presence) {
     let end = tokio::select! {
-        end = forward(&socket, &admitted.company) => end,
+        end = forward(&socket, &admitted.company, &*presence.observer) => end,
         () = sleep_until(instant_of(admitted.expires_at)) => End::Expired,
     };
     let farewell = match end {
@@ -74,12 +85,13 @@ pub(super) async fn follow(socket: SocketRef, admitted: Admitted, presence: Pres
     if let Some(payload) = farewell {
         let _ = socket.emit("error", &payload);
     }
+    presence.observer.ended(end.name());
     drop(presence);
     // Fails only when the buffer is full or the socket closed; then the kernel or the heartbeat ends the connection.
     let _ = socket.disconnect();
 }
 
-async fn forward(socket: &SocketRef, company: &CompanyHandle) -> End {
+async fn forward(socket: &SocketRef, company: &CompanyHandle, observer: &dyn RealtimeObserver) -> End {
     let mut views = company.watch();
     let mut shown: Option<CompanyView> = None;
     let mut full = 0;
@@ -88,7 +100,7 @@ async fn forward(socket: &SocketRef, company: &CompanyHandle) -> End {
     tokio::pin!(attach);
     loop {
         let view = views.borrow_and_update().clone();
-        match emit_all(socket, shown.as_ref(), &view) {
+        match emit_all(socket, shown.as_ref(), &view, observer) {
             Ok(()) => {
                 shown = Some(view);
                 full = 0;
@@ -122,10 +134,10 @@ enum Stuck {
 }
 
 /// All or again: after a full buffer the whole difference is sent anew, which clients can't tell from a late join.
-fn emit_all(socket: &SocketRef, old: Option<&CompanyView>, new: &CompanyView) -> Result<(), Stuck> {
+fn emit_all(socket: &SocketRef, old: Option<&CompanyView>, new: &CompanyView, observer: &dyn RealtimeObserver) -> Result<(), Stuck> {
     for emission in diff(old, new, Utc::now()) {
         match socket.emit(emission.event(), &emission) {
-            Ok(()) => {}
+            Ok(()) => observer.told(emission.event()),
             Err(SendError::Socket(socketioxide::SocketError::Closed)) => return Err(Stuck::Closed),
             Err(SendError::Socket(socketioxide::SocketError::InternalChannelFull)) => return Err(Stuck::Full),
             Err(SendError::Serialize(error)) => tracing::error!(%error, event = emission.event(), "realtime: event not encodable"),

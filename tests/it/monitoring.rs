@@ -116,7 +116,9 @@ async fn monitoring_every_panel_has_data_and_alerts_fire_when_they_should_and_on
         eventually(&format!("data for {title}: {query}"), async || prometheus.has_data(&query).await).await;
     }
     eventually("all rules are evaluated", async || prometheus.healthy_rules().await == alerts()).await;
-    assert_eq!(prometheus.firing().await, BTreeSet::new(), "nothing is wrong yet");
+    let of_this_machine = |alert: &String| !alert.starts_with("FrontdeskDisk");
+    let firing: BTreeSet<String> = prometheus.firing().await.into_iter().filter(of_this_machine).collect();
+    assert_eq!(firing, BTreeSet::new(), "nothing is wrong yet");
 
     stage.salon(SALON + 2, "Салон").await;
     stage.phone("79001110003").await;

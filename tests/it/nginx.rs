@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use reqwest::{Client, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::nginx::Nginx;
 use crate::support::node::{JWT_SECRET, run};
@@ -60,13 +60,16 @@ async fn nginx_tells_the_clients_address_and_a_client_cannot_tell_another() {
 async fn nginx_lets_large_webhooks_through_and_keeps_tokens_out_of_its_log() {
     let (mut stage, nginx) = behind_nginx(false).await;
     let client = client_at(2);
-    let post = |bytes: usize| client.post(format!("{}/webhook/yclients", nginx.url)).body("x".repeat(bytes)).send();
-    assert_eq!(post(900_000).await.expect("an answer").status(), StatusCode::BAD_REQUEST, "it reached the server, which found no JSON");
-    let large = post(1_500_000).await.expect("an answer");
-    assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    let body: Value = large.json().await.expect("the server's own words");
-    assert_eq!(body["code"], "BODY_TOO_LARGE");
-    assert_eq!(post(3_000_000).await.expect("an answer").status(), StatusCode::PAYLOAD_TOO_LARGE, "nginx stops the rest");
+    let post = |path: &str, bytes: usize| client.post(format!("{}{path}", nginx.url)).body("x".repeat(bytes)).send();
+    let webhook = post("/webhook/yclients", 1_000_000).await.expect("an answer");
+    assert_eq!(webhook.status(), StatusCode::BAD_REQUEST, "it reached the server, which found no JSON");
+    for (path, bytes) in [("/webhook/yclients", 1_500_000), ("/marketplace/activate", 100_000)] {
+        let large = post(path, bytes).await.expect("an answer");
+        assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+        let body: Value = large.json().await.expect("the envelope");
+        assert_eq!((&body["success"], &body["code"]), (&json!(false), &json!("BODY_TOO_LARGE")));
+        assert!(body["request_id"].as_str().is_some_and(|id| id.len() > 10));
+    }
 
     stage.salon(SALON, "Салон").await;
     let token = stage.onboard(SALON).await;

@@ -15,6 +15,7 @@ mod backup;
 mod check;
 mod data;
 mod keys;
+mod operators;
 mod restore;
 mod version;
 
@@ -80,8 +81,12 @@ enum Command {
     ///
     /// Example: frontdesk restore salons.backup --data-dir /var/lib/frontdesk --seal-key-file seal.key
     Restore(restore::RestoreArgs),
-    /// The seal key: give everything a new one, or tell which it is.
+    /// The seal key (give everything a new one, tell which it is) and the keys of operators (list, create, revoke).
     Keys(keys::KeysArgs),
+    /// List the salons of a running server, searched and narrowed down.
+    ///
+    /// Example: ADMIN_API_KEY=… frontdesk companies ромашка --state Online
+    Companies(operators::CompaniesArgs),
     /// Print every setting with its meaning and default.
     Config,
     /// Print the version, what this build can do, and the layout of the database it writes.
@@ -185,6 +190,7 @@ pub fn run() -> ExitCode {
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Companies(args) => operators::companies(&args),
         Command::Config => print_defaults(),
         Command::Version(args) => version::run(&args),
     }

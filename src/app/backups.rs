@@ -33,9 +33,7 @@ pub(super) async fn run(store: Store, settings: BackupSettings, stopping: Cancel
         return;
     }
     let newest = found(&settings.folder).last().map(|(at, _)| *at);
-    if let Some(at) = newest {
-        metrics::backup_found(at);
-    }
+    metrics::backup_found(newest);
     let mut wait = until_due(newest, Utc::now(), settings.every).max(AFTER_START.min(settings.every));
     loop {
         tokio::select! {

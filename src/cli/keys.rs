@@ -1,4 +1,4 @@
-//! `frontdesk keys`: the seal key.
+//! `frontdesk keys`: the seal key, and operators' keys.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::data::{self, DataArgs, say};
+use super::operators::KeyCommand;
 use super::{EXIT_STORE, fail};
 use crate::app::chain;
 use crate::store::backup::Progress;
@@ -28,6 +29,8 @@ enum KeysCommand {
     RotateSeal(RotateArgs),
     /// Print the fingerprint of the seal key, which backups name in the clear.
     Fingerprint(DataArgs),
+    #[command(flatten)]
+    Operators(KeyCommand),
 }
 
 #[derive(Debug, Args)]
@@ -44,6 +47,7 @@ pub(super) fn run(args: &KeysArgs) -> ExitCode {
     let done = match &args.command {
         KeysCommand::RotateSeal(args) => rotate_seal(args),
         KeysCommand::Fingerprint(args) => fingerprint(args),
+        KeysCommand::Operators(command) => return super::operators::keys(command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -46,6 +46,8 @@ pub(crate) enum FleetMsg {
     Ensure(Box<StoredCompany>, Ask<CompanyHandle>),
     /// Numbers.
     Overview(Ask<FleetOverview>),
+    /// Webhooks wait for this company. Holds its sender's place among what may wait for the fleet.
+    Mail(CompanyId, OwnedSemaphorePermit),
     /// A session wants to dial.
     DialWanted {
         /// Whose.
@@ -197,6 +199,7 @@ impl Root {
                 let overview = self.overview();
                 ask.answer(overview);
             }
+            FleetMsg::Mail(id, _place) => self.mail(id).await,
             FleetMsg::DialWanted { company, lane, session } => {
                 self.admission.ask(company, lane, session, Instant::now());
                 self.grant();
@@ -213,6 +216,18 @@ impl Root {
             FleetMsg::Unpark(id) => self.unpark(id).await,
             FleetMsg::Drain(grace, reply) => self.drain(grace, reply),
             FleetMsg::GraceOver => self.drained(),
+        }
+    }
+
+    /// Tells the company, or starts it: it reads its inbox first of all.
+    async fn mail(&mut self, id: CompanyId) {
+        if let Some(entry) = self.companies.get(&id) {
+            return entry.handle.inbox_arrived();
+        }
+        match self.ports.records.company(id).await {
+            Ok(Some(stored)) => drop(self.ensure(stored).await),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(company.id = %id, error = %error, "a webhook waits: its company can't be loaded"),
         }
     }
 

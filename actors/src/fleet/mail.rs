@@ -3,8 +3,7 @@
 
 use serde_json::Value;
 
-use super::{CallError, FleetHandle};
-use crate::company::CompanyHandle;
+use super::{CallError, FleetHandle, FleetMsg};
 use crate::ids::{CompanyId, SalonId};
 use crate::records::{
     Appended, CompanyRecord, DataEvent, InboxEvent, InboxId, InboxPage, InboxQuery, LifecycleEvent, NewInboxEntry, WebhookDoor,
@@ -73,7 +72,7 @@ impl FleetHandle {
     pub async fn replay(&self, company: CompanyId, id: InboxId) -> Result<bool, CallError> {
         let replayed = self.inner.ports.records.replay_inbox(company, id).await?;
         if replayed {
-            self.announce(company).await;
+            self.announce(company);
         }
         Ok(replayed)
     }
@@ -82,7 +81,7 @@ impl FleetHandle {
         let entry = self.entry(company, salon, event, body);
         let appended = self.inner.ports.records.append_inbox(entry).await?;
         if let (Some(company), Appended::Stored(_)) = (company, appended) {
-            self.announce(company).await;
+            self.announce(company);
         }
         Ok(appended)
     }
@@ -91,11 +90,16 @@ impl FleetHandle {
         NewInboxEntry { company_id, salon_id, event, received_at: self.inner.ports.clock.now(), body }
     }
 
-    /// Tells a company that webhooks wait. When that fails they wait for the next one, the next sweep or the next start.
-    pub(super) async fn announce(&self, company: CompanyId) {
-        match self.company(company).await {
-            Ok(company) => company.iter().for_each(CompanyHandle::inbox_arrived),
-            Err(error) => tracing::warn!(company.id = %company, error = %error, "a webhook waits for the next sweep or start"),
+    /// Has a company told that webhooks wait. Nobody waits for it: they are stored. When it can't be told, they wait for the next one, the next
+    /// sweep or the next start.
+    pub(super) fn announce(&self, company: CompanyId) {
+        if self.open().is_err() {
+            return;
+        }
+        let place = self.inner.admission.clone().try_acquire_owned().ok();
+        let told = place.is_some_and(|place| self.inner.actor.send_message(FleetMsg::Mail(company, place)).is_ok());
+        if !told {
+            tracing::warn!(company.id = %company, "a webhook waits for the next sweep or start");
         }
     }
 }

@@ -29,7 +29,7 @@ impl FleetHandle {
             }
         }
         for company in records.companies_with_mail(AT_ONCE).await? {
-            self.announce(company).await;
+            self.announce(company);
             swept.woken += 1;
         }
         swept.pruned = records.prune(self.inner.settings.retention, now).await?;

@@ -1,6 +1,7 @@
 //! What is stored: the records of the product, as the store's adapter keeps them (versioned and sealed there).
 
 mod inbox;
+mod retention;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,9 +11,10 @@ use crate::view::{SessionState, StateReason};
 
 pub(crate) use inbox::short_name;
 pub use inbox::{
-    Appended, Contents, DataEvent, DataResource, DataStatus, DeadReason, Erasure, InboxEntry, InboxEvent, InboxId, InboxPage, InboxPlace,
-    InboxQuery, InboxRow, InboxShelf, LifecycleEvent, NewInboxEntry, Pruned, Retention, Sameness, WebhookDoor,
+    Appended, Contents, DataEvent, DataResource, DataStatus, DeadReason, InboxEntry, InboxEvent, InboxId, InboxPage, InboxPlace,
+    InboxQuery, InboxRow, InboxShelf, LifecycleEvent, NewInboxEntry, Sameness, WebhookDoor,
 };
+pub use retention::{Erasure, Pruned, Retention};
 
 /// Where a company stands between installation and removal. One writer: the company's actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

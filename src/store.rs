@@ -32,10 +32,12 @@ mod keys;
 mod migrations;
 mod observe;
 mod open;
+mod operators;
 mod pieces;
 mod ports;
 mod reader;
 mod records;
+mod roster;
 mod rotate;
 mod seal;
 #[cfg(test)]
@@ -64,11 +66,15 @@ use crate::store::draft::Draft;
 use crate::store::fault::Fault;
 use crate::store::health::Health;
 use crate::store::reader::Reader;
+use crate::store::roster::Roster;
 use crate::store::seal::Seal;
 use crate::store::writer::{Job, Message, QUEUE_REQUESTS, QUEUE_UNITS, WEIGHT_UNIT_BYTES, Writer};
 
 /// Memory for pages, when nothing else is said. The process takes up to about 2.4 times as much for them.
 pub const DEFAULT_CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Entries of the audit log that are kept, when nothing else is said.
+pub const DEFAULT_AUDIT_ENTRIES: u64 = 100_000;
 
 /// How long a caller waits for room in the queue before it hears `Overloaded`.
 const ADMISSION_PATIENCE: Duration = Duration::from_millis(250);
@@ -90,6 +96,8 @@ pub struct StoreOptions {
     pub observer: Arc<dyn StoreObserver>,
     /// Ends claims and dates markers.
     pub clock: Arc<dyn Clock>,
+    /// Entries of the audit log that are kept.
+    pub audit_entries: u64,
     sync: bool,
 }
 
@@ -102,6 +110,7 @@ impl StoreOptions {
             seal_key,
             observer: Arc::new(NoObserver),
             clock: Arc::new(SystemClock),
+            audit_entries: DEFAULT_AUDIT_ENTRIES,
             sync: true,
         }
     }
@@ -123,6 +132,8 @@ struct Shared {
     health: Arc<Health>,
     observer: Arc<dyn StoreObserver>,
     counters: watch::Receiver<Counters>,
+    audit_entries: u64,
+    roster: Arc<Roster>,
     room: Arc<Semaphore>,
     /// `None` only while dropping.
     queue: Option<mpsc::Sender<Message>>,
@@ -149,7 +160,9 @@ impl Store {
         let (queue, requests) = mpsc::channel(QUEUE_REQUESTS);
         let (shown, counters) = watch::channel(opened.counters.clone());
         let (finish, done) = watch::channel(false);
+        let roster = Arc::new(Roster::default());
         let writer = Writer {
+            roster: Arc::clone(&roster),
             disk: Arc::clone(&disk),
             seal: seal.clone(),
             counters: opened.counters,
@@ -167,6 +180,8 @@ impl Store {
             health,
             observer: options.observer,
             counters,
+            audit_entries: options.audit_entries,
+            roster,
             room: Arc::new(Semaphore::new(QUEUE_UNITS)),
             queue: Some(queue),
             writer: Some(writer),

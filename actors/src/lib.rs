@@ -15,6 +15,7 @@ pub mod events;
 pub mod fleet;
 pub mod ids;
 mod inbox;
+pub mod operators;
 pub mod ports;
 pub mod reconcile;
 pub mod records;

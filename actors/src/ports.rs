@@ -1,8 +1,10 @@
 //! What the outside must provide. Adapters live in the server (`whatsapp`, `yclients`, `store`); fakes in `testing` (feature of that name).
 
 mod care;
+mod directory;
 mod inbox;
 mod marketplace;
+mod operators;
 mod partner;
 mod store;
 mod whatsapp;
@@ -14,8 +16,10 @@ use chrono::{DateTime, Utc};
 use crate::events::Fact;
 
 pub use care::{CareError, DataCare, NoCare};
+pub use directory::{CompanyDirectory, CompanyRow};
 pub use inbox::InboxRecords;
 pub use marketplace::{ActivateError, Callback, Installation, Marketplace, MarketplaceError, SalonInfo, SignatureError, SignedOwner};
+pub use operators::{KeyError, MAX_OPERATOR_KEYS, OperatorRecords};
 pub use partner::{
     AmountError, Channel, InstallationDetail, ListedSalon, Money, NewPayment, PartnerApi, PartnerError, Payment, Percent, SalonsPage,
     StatusChange, Tariff, TariffOption,

@@ -98,9 +98,33 @@ impl Reconciler {
         self.status.borrow().clone()
     }
 
+    /// For those who ask for rounds and reports, and must not keep it running.
+    pub fn weak(&self) -> Reconciliations {
+        Reconciliations { wishes: self.wishes.downgrade(), status: self.status.clone() }
+    }
+
     /// Every later status, for those who wait for one.
     pub fn watch(&self) -> watch::Receiver<ReconcileStatus> {
         self.status.clone()
+    }
+}
+
+/// The way to the reconciliation for those who don't keep it running.
+#[derive(Clone)]
+pub struct Reconciliations {
+    wishes: mpsc::WeakSender<Wish>,
+    status: watch::Receiver<ReconcileStatus>,
+}
+
+impl Reconciliations {
+    /// As [`Reconciler::run_now`]; `false` after its end, too.
+    pub fn run_now(&self) -> bool {
+        self.wishes.upgrade().is_some_and(|wishes| wishes.try_send(Wish::Everybody).is_ok())
+    }
+
+    /// As [`Reconciler::status`].
+    pub fn status(&self) -> ReconcileStatus {
+        self.status.borrow().clone()
     }
 }
 

@@ -36,6 +36,12 @@ pub enum IntegrationStatus {
     Uninstalled,
 }
 
+impl IntegrationStatus {
+    /// Every status, in the order of the onboarding.
+    pub const ALL: [Self; 7] =
+        [Self::Pending, Self::PendingWhatsapp, Self::Activating, Self::Active, Self::ActivationFailed, Self::Frozen, Self::Uninstalled];
+}
+
 /// Who pressed *Connect*, as YClients signed it. Everything is optional there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarketplaceUser {

@@ -9,12 +9,14 @@
 //! ├─ FakeCare              acts on data events, or fails as told
 //! ├─ RecordingSink         facts, in order
 //! └─ ManualClock           wall clock that follows tokio's (paused) clock
+//! MemoryOperators          OperatorRecords, which the tree itself does not use
 //! ```
 
 mod care;
 mod clock;
 mod connector;
 mod marketplace;
+mod operators;
 mod partner;
 mod records;
 mod sink;
@@ -23,6 +25,7 @@ pub use care::FakeCare;
 pub use clock::ManualClock;
 pub use connector::{FakeConnector, FakeLink, LinkScript, PAIRING_CODE, Step, qr_fact};
 pub use marketplace::{Call, FakeMarketplace};
+pub use operators::MemoryOperators;
 pub use records::MemoryRecords;
 pub use sink::RecordingSink;
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use frontdesk_actors::ids::{CompanyId, SalonId};
-use frontdesk_actors::ports::SignatureClaim;
+use frontdesk_actors::ports::{CompanyRow, SignatureClaim};
 use frontdesk_actors::records::{
     Change, CompanyFlags, CompanyRecord, Desired, EventKind, EventRecord, IntegrationStatus, NewCompany, SessionRecord, WebhookDoor,
 };
@@ -134,6 +134,7 @@ fn put_company(draft: &mut Draft<'_>, mut record: CompanyRecord) -> Result<(), F
     put_webhook_door(draft, before.as_ref(), &record)?;
     draft.counters.moved(before.map(|before| before.integration_status), record.integration_status);
     shorten(&mut record.raw_salon);
+    draft.companies.push(CompanyRow::from(&record));
     draft.put_record(key, &record)
 }
 
@@ -203,6 +204,7 @@ fn prune_claims(draft: &mut Draft<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Whole seconds since 1970, as keys by time hold them.
 pub(super) fn seconds(time: DateTime<Utc>) -> u64 {
     u64::try_from(time.timestamp()).unwrap_or(0)
 }

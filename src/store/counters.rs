@@ -31,6 +31,12 @@ pub(super) struct Counters {
     pub(super) last_inbox: u64,
     /// Highest event number given out. One sequence for all companies, so that it also orders each.
     pub(super) last_event: u64,
+    /// Highest number of an operator's key given out. Absent before there were keys.
+    #[serde(default)]
+    pub(super) last_key: u64,
+    /// Highest number of an audit entry given out.
+    #[serde(default)]
+    pub(super) last_audit: u64,
     /// Companies by status, in the order of [`STATUSES`].
     pub(super) by_status: [u64; STATUSES.len()],
     /// Connections made and lost, by hour, oldest first. Absent in older databases.

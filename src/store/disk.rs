@@ -121,6 +121,18 @@ impl Disk {
         guarded(step, || walk(self.db.range::<Key, _>(range), step, within))
     }
 
+    /// Like [`Disk::each_backwards`], from the last key below `before` on.
+    pub(super) fn each_backwards_before(
+        &self,
+        prefix: &[u8],
+        before: Option<Key>,
+        visit: impl FnMut(&[u8], &[u8]) -> Result<Walk, Fault>,
+    ) -> Result<(), Fault> {
+        let Some(before) = before else { return self.each_backwards(prefix, visit) };
+        let step = "reading a range backwards";
+        guarded(step, || walk(self.db.range(prefix.to_vec()..before).rev(), step, visit))
+    }
+
     /// All keys under `prefix`.
     pub(super) fn keys(&self, prefix: &[u8]) -> Result<Vec<Key>, Fault> {
         let mut found = Vec::new();

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use chrono::{DateTime, Utc};
+use frontdesk_actors::ports::CompanyRow;
 
 use crate::store::counters::Counters;
 use crate::store::disk::{Disk, Walk};
@@ -26,6 +27,7 @@ type Changes = BTreeMap<Key, Option<Vec<u8>>>;
 pub(super) struct Group {
     changes: Changes,
     bytes: usize,
+    companies: Vec<CompanyRow>,
 }
 
 impl Group {
@@ -46,6 +48,11 @@ impl Group {
     /// Every key with its new entry; `None` removes.
     pub(super) fn changes(&self) -> impl Iterator<Item = (&Key, Option<&Vec<u8>>)> {
         self.changes.iter().map(|(key, entry)| (key, entry.as_ref()))
+    }
+
+    /// Companies in it, as they will be, in the order of their writes.
+    pub(super) fn take_companies(&mut self) -> Vec<CompanyRow> {
+        std::mem::take(&mut self.companies)
     }
 
     /// Everything, and the counters with it, as one batch of the engine.
@@ -71,12 +78,15 @@ pub(super) struct Draft<'a> {
     pub(super) now: DateTime<Utc>,
     /// Next ids and counts, as this request leaves them.
     pub(super) counters: Counters,
+    /// Companies it puts, for the list in memory.
+    pub(super) companies: Vec<CompanyRow>,
     changes: Changes,
 }
 
 /// What a request changed, when it is accepted.
 pub(super) struct Accepted {
     changes: Changes,
+    companies: Vec<CompanyRow>,
     pub(super) counters: Counters,
 }
 
@@ -86,17 +96,18 @@ impl Accepted {
         let bytes = |(key, entry): (&Key, &Option<Vec<u8>>)| key.len() + entry.as_ref().map_or(0, Vec::len);
         group.bytes += self.changes.iter().map(bytes).sum::<usize>();
         group.changes.append(&mut self.changes);
+        group.companies.append(&mut self.companies);
         self.counters
     }
 }
 
 impl<'a> Draft<'a> {
     pub(super) fn new(disk: &'a Disk, seal: &'a Seal, group: &'a Group, counters: &Counters, now: DateTime<Utc>) -> Self {
-        Self { disk, group, seal, now, counters: counters.clone(), changes: Changes::new() }
+        Self { disk, group, seal, now, counters: counters.clone(), companies: Vec::new(), changes: Changes::new() }
     }
 
     pub(super) fn accept(self) -> Accepted {
-        Accepted { changes: self.changes, counters: self.counters }
+        Accepted { changes: self.changes, companies: self.companies, counters: self.counters }
     }
 
     /// The opened value at `key`.

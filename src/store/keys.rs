@@ -18,12 +18,18 @@
 //! n due company               the same by time
 //! g fingerprint               Claim of signed owner data
 //! h until fingerprint         the same by time, for pruning
+//! k number                    OperatorKey
+//! u number                    AuditEntry, the newest some thousand
+//! o name                      Once: a request that must not happen twice
+//! p until name                the same by time, for pruning
+//! b second                    PulseSlot: sums of five minutes of the last day
 //! v company table key         the protocol library's own state
 //! x company reason [inbox]    why the company is active: load_active reads only these
 //! z key part                  further parts of a value too long for one
 //! ```
 
 use frontdesk_actors::ids::{CompanyId, SalonId};
+use frontdesk_actors::operators::{AuditId, KeyId};
 use frontdesk_actors::records::{InboxId, InboxPlace, InboxShelf};
 
 /// A key as bytes.
@@ -211,11 +217,56 @@ pub(super) fn claim_by_time(until_seconds: u64, fingerprint: &[u8; 32]) -> Key {
     key
 }
 
-/// Takes a [`claim_by_time`] key apart.
+/// Takes a [`claim_by_time`] key apart, and a [`once_by_time`] key, which is built alike.
 pub(super) fn parse_claim_by_time(key: &[u8]) -> Option<(u64, [u8; 32])> {
     let until = key.get(1..9)?.try_into().ok()?;
     let fingerprint = key.get(9..)?.try_into().ok()?;
     Some((u64::from_be_bytes(until), fingerprint))
+}
+
+/// All keys of operators.
+pub(super) const OPERATOR_KEYS: &[u8] = b"k";
+/// The whole audit log.
+pub(super) const AUDIT: &[u8] = b"u";
+/// Start of all once-only requests by time.
+pub(super) const ONCE_BY_TIME: &[u8] = b"p";
+
+/// One operator's key.
+pub(super) fn operator_key(id: KeyId) -> Key {
+    numbered(b'k', id.0)
+}
+
+/// One audit entry.
+pub(super) fn audit(id: AuditId) -> Key {
+    numbered(b'u', id.0)
+}
+
+/// Takes an [`audit`] key apart.
+pub(super) fn parse_audit(key: &[u8]) -> Option<AuditId> {
+    let number = key.get(1..9)?.try_into().ok()?;
+    Some(AuditId(u64::from_be_bytes(number)))
+}
+
+/// All steps of the last day.
+pub(super) const PULSE: &[u8] = b"b";
+
+/// The step that begins at this second.
+pub(super) fn pulse(second: u64) -> Key {
+    numbered(b'b', second)
+}
+
+/// A request that must not happen twice.
+pub(super) fn once(name: &[u8; 32]) -> Key {
+    let mut key = vec![b'o'];
+    key.extend_from_slice(name);
+    key
+}
+
+/// The same request, by the second it is forgotten.
+pub(super) fn once_by_time(until_seconds: u64, name: &[u8; 32]) -> Key {
+    let mut key = numbered(b'p', until_seconds);
+    key.extend_from_slice(name);
+    key
 }
 
 /// One pair of a vault.

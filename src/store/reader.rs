@@ -5,8 +5,10 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use frontdesk_actors::ids::{CompanyId, SalonId};
-use frontdesk_actors::ports::{RecordsError, VaultPair};
+use frontdesk_actors::operators::{AuditEntry, AuditId, OperatorKey, PulseSlot};
+use frontdesk_actors::ports::{CompanyRow, RecordsError, VaultPair};
 use frontdesk_actors::records::{CompanyRecord, EventRecord, Standing, StoredCompany};
 
 use crate::store::apply::parse_company;
@@ -75,6 +77,49 @@ impl Reader {
         let mut rows = Rows::new(limit);
         self.read(|| {
             self.disk.each_backwards(&keys::events(company), |key, head| rows.take(|| self.opened(key, head)))?;
+            Ok(rows.found)
+        })
+    }
+
+    /// Every key of an operator, oldest first.
+    pub(super) fn operator_keys(&self) -> Result<Vec<OperatorKey>, RecordsError> {
+        let mut rows = Rows::new(ROWS_AT_ONCE);
+        self.read(|| {
+            self.disk.each(keys::OPERATOR_KEYS, |key, head| rows.take(|| self.opened(key, head)))?;
+            Ok(rows.found)
+        })
+    }
+
+    /// Steps of the last day from `oldest` on.
+    pub(super) fn pulse(&self, oldest: DateTime<Utc>) -> Result<Vec<PulseSlot>, RecordsError> {
+        let mut found: Vec<PulseSlot> = Vec::new();
+        self.read(|| {
+            self.disk.each(keys::PULSE, |key, head| {
+                found.push(self.opened(key, head)?);
+                Ok(Walk::On)
+            })
+        })?;
+        found.retain(|slot| slot.at >= oldest);
+        Ok(found)
+    }
+
+    /// Every company as a line of a list. Takes some hundred milliseconds for ten thousand.
+    pub(super) fn company_rows(&self) -> Result<Vec<CompanyRow>, RecordsError> {
+        let mut found = Vec::new();
+        self.read(|| {
+            self.disk.each(keys::COMPANIES, |key, head| {
+                found.push(CompanyRow::from(&self.opened::<CompanyRecord>(key, head)?));
+                Ok(Walk::On)
+            })
+        })?;
+        Ok(found)
+    }
+
+    /// Audit entries older than `before`, newest first.
+    pub(super) fn audit(&self, before: Option<AuditId>, limit: usize) -> Result<Vec<AuditEntry>, RecordsError> {
+        let mut rows = Rows::new(limit);
+        self.read(|| {
+            self.disk.each_backwards_before(keys::AUDIT, before.map(keys::audit), |key, head| rows.take(|| self.opened(key, head)))?;
             Ok(rows.found)
         })
     }

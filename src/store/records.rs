@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use frontdesk_actors::ids::SalonId;
+use frontdesk_actors::operators::{AuditEntry, OnceAnswer, OperatorKey, PulseSlot};
 use frontdesk_actors::records::{ActivationRecord, CompanyRecord, Erasure, EventRecord, SessionRecord, WebhookDoor};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,17 @@ pub(super) struct Claim {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mark {
     pub(super) until: DateTime<Utc>,
+}
+
+/// A request that must not happen twice, and what was answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Once {
+    /// SHA-256 (hex) of what it asks.
+    pub(super) fingerprint: String,
+    /// Which life of the server carries it out.
+    pub(super) life: u64,
+    pub(super) until: DateTime<Utc>,
+    pub(super) answer: Option<OnceAnswer>,
 }
 
 /// A record with versions.
@@ -59,6 +71,10 @@ stored! {
     Mark => "content mark",
     Erasure => "plan to erase",
     Claim => "signature claim",
+    OperatorKey => "operator key",
+    AuditEntry => "audit entry",
+    Once => "once-only request",
+    PulseSlot => "step of the last day",
 }
 
 #[derive(Serialize)]

@@ -29,6 +29,8 @@ mod inbox;
 mod limits;
 mod model;
 mod opening;
+mod operators;
+mod roster;
 mod rotation;
 mod versions;
 

@@ -24,6 +24,7 @@ use crate::store::draft::{Draft, Group};
 use crate::store::fault::{Fault, guarded};
 use crate::store::health::Health;
 use crate::store::observe::{CommitReport, StoreObserver};
+use crate::store::roster::Roster;
 use crate::store::seal::Seal;
 
 /// Requests waiting for the writer; more are answered `Overloaded`.
@@ -112,6 +113,7 @@ pub(super) struct Writer {
     pub(super) seal: Seal,
     pub(super) counters: Counters,
     pub(super) shown: watch::Sender<Counters>,
+    pub(super) roster: Arc<Roster>,
     pub(super) health: Arc<Health>,
     pub(super) observer: Arc<dyn StoreObserver>,
     pub(super) clock: Arc<dyn Clock>,
@@ -220,9 +222,11 @@ impl Writer {
             return Ok((0, 0));
         }
         let size = (group.len(), group.bytes());
+        let companies = group.take_companies();
         commit::commit(&self.disk, group, &mut counters, self.copying.as_mut())?;
         self.counters = counters.clone();
         self.shown.send_replace(counters);
+        self.roster.committed(companies);
         Ok(size)
     }
 

@@ -5,13 +5,13 @@
 mod inbox;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::ids::{CompanyId, SalonId};
-use crate::ports::{DayTraffic, Records, RecordsError, SignatureClaim, Vault, VaultOp, VaultPair};
+use crate::ports::{CompanyDirectory, CompanyRow, DayTraffic, Records, RecordsError, SignatureClaim, Vault, VaultOp, VaultPair};
 use crate::records::{
     ActivationRecord, Change, CompanyFlags, CompanyRecord, DeadReason, Desired, Erasure, EventKind, EventRecord, InboxEntry, InboxId,
     IntegrationStatus, NewCompany, SessionRecord, Standing, StoredCompany,
@@ -296,6 +296,13 @@ impl Records for MemoryRecords {
 
     async fn last_day(&self, _now: DateTime<Utc>) -> Result<DayTraffic, RecordsError> {
         Ok(self.read()?.disk.traffic)
+    }
+}
+
+#[async_trait]
+impl CompanyDirectory for MemoryRecords {
+    async fn rows(&self) -> Result<Vec<Arc<CompanyRow>>, RecordsError> {
+        Ok(self.read()?.disk.companies.values().map(|company| Arc::new(CompanyRow::from(company))).collect())
     }
 }
 

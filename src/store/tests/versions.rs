@@ -6,6 +6,9 @@ use std::fmt::Debug;
 
 use chrono::{DateTime, TimeZone, Utc};
 use frontdesk_actors::ids::{OwnIdentity, SalonId};
+use frontdesk_actors::operators::{
+    Actor, AuditEntry, AuditId, AuditOutcome, KeyId, NewAuditEntry, OnceAnswer, OperatorKey, OperatorRole, PulseSlot,
+};
 use frontdesk_actors::records::{
     ActivationRecord, CompanyFlags, CompanyRecord, DataEvent, DataResource, DataStatus, DeadReason, Desired, Erasure, EventKind,
     EventRecord, InboxEntry, InboxEvent, InboxId, IntegrationStatus, LifecycleEvent, MarketplaceUser, NewInboxEntry, Sameness,
@@ -18,7 +21,7 @@ use super::{activation, company_id, moment, phone, salon_id};
 use crate::store::counters::{Counters, Hour};
 use crate::store::fault::Fault;
 use crate::store::inbox::{DeadLetter, InboxDone, Letter};
-use crate::store::records::{Claim, Mark, Stored, decode, encode};
+use crate::store::records::{Claim, Mark, Once, Stored, decode, encode};
 
 fn later() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 3, 5, 0, 0, 0).unwrap()
@@ -150,10 +153,62 @@ fn version_1_of_what_the_inbox_is_made_of_loads() {
 fn version_1_of_claims_and_counters_load() {
     loads(fixture!("v1/claim"), &Claim { salon_id: salon(), until: later() });
     let by_status = [1, 2, 3, 4, 5, 6, 7];
-    let counters = Counters { commits: 9, last_company: 8, last_inbox: 7, last_event: 6, by_status, traffic: Vec::new(), digest: None };
+    let counters = Counters { commits: 9, last_company: 8, last_inbox: 7, last_event: 6, by_status, ..Counters::default() };
     loads(fixture!("v1/counters"), &counters);
     let traffic = vec![Hour { hour: 492_000, connected: 3, disconnected: 1 }];
     loads(fixture!("v1/counters_traffic"), &Counters { traffic, ..counters });
+}
+
+#[test]
+fn version_1_of_the_operators_records_load() {
+    let key = OperatorKey {
+        id: KeyId(3),
+        name: "Анна, поддержка".to_owned(),
+        role: OperatorRole::Operator,
+        hash: "ab".repeat(32),
+        hint: "sk_ab12".to_owned(),
+        created_at: moment(),
+        expires_at: Some(later()),
+        revoked_at: None,
+        last_used_at: Some(moment()),
+    };
+    loads(fixture!("v1/operator_key"), &key);
+    let change = NewAuditEntry {
+        actor: Actor { key: Some(KeyId(3)), name: "Анна".to_owned(), role: OperatorRole::Admin },
+        address: "192.0.2.1".to_owned(),
+        request_id: "r-1".to_owned(),
+        action: "session.restart".to_owned(),
+        company: Some(company_id(12)),
+        target: Some("7".to_owned()),
+        before: json!({ "state": "Parked" }),
+    };
+    let outcome = AuditOutcome::Failed("TIMEOUT".to_owned());
+    loads(fixture!("v1/audit"), &AuditEntry { id: AuditId(4), at: moment(), change, outcome, after: json!(null) });
+    let answer = Some(OnceAnswer { status: 200, body: json!({ "success": true }) });
+    loads(fixture!("v1/once"), &Once { fingerprint: "abab".to_owned(), life: 9, until: later(), answer });
+}
+
+#[test]
+fn version_1_of_the_day_loads() {
+    let slot = PulseSlot {
+        at: Utc.with_ymd_and_hms(2026, 3, 4, 5, 5, 0).unwrap(),
+        online_now: 7,
+        redirected: 1,
+        page_opened: 2,
+        qr_shown: 3,
+        paired: 4,
+        online: 5,
+        active: 6,
+        activations_failed: 7,
+        links_lost: 8,
+        sessions_ended: 9,
+        first_qr_ms: 1000,
+        first_qrs: 2,
+        webhooks: 10,
+        webhooks_failed: 11,
+        restarts: 12,
+    };
+    loads(fixture!("v1/pulse"), &slot);
 }
 
 #[test]

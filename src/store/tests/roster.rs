@@ -1,0 +1,45 @@
+//! The list of all companies.
+
+use frontdesk_actors::ports::{CompanyDirectory as _, Records as _};
+use frontdesk_actors::records::{Change, IntegrationStatus};
+
+use super::{created, moment, new_company, open, salon_id};
+
+#[tokio::test]
+async fn every_company_is_listed_as_it_was_last_stored_before_and_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let mut first = created(&store, 500).await;
+    assert_eq!(store.rows().await.unwrap().len(), 1);
+    created(&store, 501).await;
+    first.integration_status = IntegrationStatus::Active;
+    first.title = Some("ПЕРЕИМЕНОВАН".to_owned());
+    store.commit(vec![Change::PutCompany(Box::new(first))]).await.unwrap();
+    let seen = store.rows().await.unwrap();
+    let lines: Vec<_> = seen.iter().map(|row| (row.salon_id.get(), row.status)).collect();
+    assert_eq!(lines, [(500, IntegrationStatus::Active), (501, IntegrationStatus::Pending)]);
+    assert!(seen[0].haystack.contains("переименован") && seen[0].haystack.contains("500"));
+    store.close().await;
+    drop(store);
+    let store = open(folder.path());
+    created(&store, 502).await; // before anybody asked
+    let again = store.rows().await.unwrap();
+    assert_eq!(again[..2], seen[..]);
+    assert_eq!(again[2].salon_id.get(), 502);
+}
+
+#[tokio::test]
+async fn what_was_refused_is_not_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let first = created(&store, 500).await;
+    store.rows().await.unwrap();
+    let mut moved = first.clone();
+    moved.salon_id = salon_id(999);
+    assert!(store.commit(vec![Change::PutCompany(Box::new(moved))]).await.is_err());
+    assert_eq!(store.rows().await.unwrap()[0].salon_id.get(), 500);
+    let mut new = new_company(77);
+    new.registered_at = moment();
+    store.create_company(new).await.unwrap();
+    assert_eq!(store.rows().await.unwrap().len(), 2);
+}

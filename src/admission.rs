@@ -3,12 +3,14 @@
 mod addresses;
 mod bodies;
 mod limits;
+mod lockout;
 mod origins;
 
 use std::net::IpAddr;
 
 use axum::http::HeaderMap;
 use frontdesk_actors::ids::{CompanyId, SalonId};
+use frontdesk_actors::operators::KeyId;
 use ipnet::IpNet;
 
 pub use addresses::TrustedProxies;
@@ -19,6 +21,7 @@ pub use origins::{OriginPolicy, OriginRule, ParseOriginError};
 use bodies::Bodies;
 pub(crate) use limits::Source;
 use limits::{Bucket, Rate};
+use lockout::Lockout;
 
 /// Requests per minute and address on routes that need no credential.
 const PUBLIC_PER_MINUTE: Rate = Rate::per_minute(60);
@@ -35,6 +38,8 @@ const WEBHOOKS_PER_SALON: Rate = Rate::per_minute(200);
 
 /// Unauthenticated webhooks per minute at a company's old address.
 const UNVERIFIED_PER_COMPANY: Rate = Rate::per_minute(10);
+/// Requests per minute and operator's key.
+const OPERATORS_PER_MINUTE: Rate = Rate::per_minute(100);
 
 /// Names signed owner data without holding it.
 type Fingerprint = [u8; 32];
@@ -69,6 +74,8 @@ pub struct Admission {
     webhooks_per_salon: Bucket<SalonId>,
     unverified: Bucket<CompanyId>,
     sockets: Bucket<Source>,
+    operators: Bucket<Option<KeyId>>,
+    lockout: Lockout,
     bodies: Bodies,
 }
 
@@ -86,6 +93,8 @@ impl Admission {
             webhooks_per_salon: Bucket::new(WEBHOOKS_PER_SALON),
             unverified: Bucket::new(UNVERIFIED_PER_COMPANY),
             sockets: Bucket::new(SOCKETS_PER_MINUTE),
+            operators: Bucket::new(OPERATORS_PER_MINUTE),
+            lockout: Lockout::default(),
             bodies: Bodies::default(),
         }
     }
@@ -130,6 +139,23 @@ impl Admission {
         self.per_address(&self.sockets, client)
     }
 
+    /// One request with this operator's key; `None` is the key from the configuration.
+    pub fn operator(&self, key: Option<KeyId>) -> Result<(), Limited> {
+        if self.per_company_limits { self.operators.take(key) } else { Ok(()) }
+    }
+
+    /// May this address try an operator's key, or did it guess too often?
+    pub fn may_try_key(&self, client: IpAddr) -> Result<(), Limited> {
+        if self.per_ip_limits { self.lockout.check(Source::of(client)) } else { Ok(()) }
+    }
+
+    /// A wrong operator's key came from this address.
+    pub fn guessed_key(&self, client: IpAddr) {
+        if self.per_ip_limits {
+            self.lockout.guessed(Source::of(client));
+        }
+    }
+
     /// Room for the body of one request, which is being read.
     pub fn body_room(&self) -> BodyRoom {
         self.bodies.room()
@@ -144,6 +170,8 @@ impl Admission {
         self.webhooks_per_salon.sweep();
         self.unverified.sweep();
         self.sockets.sweep();
+        self.operators.sweep();
+        self.lockout.sweep();
     }
 
     fn per_address(&self, bucket: &Bucket<Source>, client: IpAddr) -> Result<(), Limited> {

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use axum::Router;
 use frontdesk_actors::fleet::CallError;
-use frontdesk_actors::ports::{NoCare, Ports, SystemClock};
+use frontdesk_actors::ports::{NoCare, Ports, RecordsError, SystemClock};
 use frontdesk_actors::{FleetHandle, Reconciler};
 use metrics_exporter_prometheus::PrometheusHandle;
 use socketioxide::SocketIo;
@@ -36,9 +36,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::Tokens;
 use crate::config::{BackupSettings, Config};
-use crate::http::{self, Liveness, OpsState, Phase, Readiness};
+use crate::http::{self, AdminState, Liveness, OpsState, Phase, Readiness};
+use crate::pulse::Pulse;
 use crate::realtime;
 use crate::store::{OpenError, SealKeyError, Store};
 use crate::telemetry::{LogLevels, Traces};
@@ -81,9 +81,12 @@ pub enum StartError {
     /// The file that lets the command line in can't be written.
     #[error("the file control.json can't be kept in the data folder")]
     Control(#[source] std::io::Error),
-    /// The generated secret can't be kept.
-    #[error("the page-token secret can't be kept in the data folder")]
+    /// A generated secret can't be kept.
+    #[error("a generated secret can't be kept in the data folder")]
     Secret(#[source] std::io::Error),
+    /// The operators' keys can't be read.
+    #[error("the operators' keys can't be read")]
+    Operators(#[source] RecordsError),
     /// A setting that only the adapter can judge.
     #[error("a setting is wrong")]
     Settings(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -150,6 +153,7 @@ pub struct App {
     connector: Arc<WhatsappConnector>,
     store: Store,
     doorway: Doorway,
+    admin: AdminState,
     readiness: Readiness,
     sockets: SocketIo,
     stopping: CancellationToken,
@@ -177,24 +181,25 @@ impl App {
 
         let store = wiring::open_store(&config, &readiness).await?;
         doorway.open(ops_address, &store).map_err(StartError::Control)?;
-        let tokens = Tokens::new(&secrets::page_token_secret(&config).map_err(StartError::Secret)?);
+        let auth = wiring::auth(&config, &store).await?;
         let connector = Arc::new(connector(&config, &store)?);
-        let ports = ports(&config, &store, connector.clone())?;
+        let pulse = Pulse::open(&store).await.map_err(StartError::Operators)?;
+        let ports = ports(&config, &store, connector.clone(), &pulse)?;
         let tree = Tree::start(&config, &ports).await?;
+        let admin = wiring::admin_state(&store, &ports, &auth, (pulse, tree.reconciler.weak()));
 
-        let http_state = wiring::http_state(&config, &tree.fleet, &ports, &tokens, &readiness);
+        let http_state = wiring::http_state(&config, &tree.fleet, &ports, (&auth, &admin), &readiness);
         let admission = http_state.limits.clone();
-        let (layer, sockets) = realtime::layer(wiring::realtime_state(&config, &http_state));
-        let engine = wiring::engine(layer, &http_state);
+        let (engine, sockets) = wiring::sockets(&config, &http_state);
         let main_task = spawn_listener(listener, http::router(http_state, engine), public_limits(&config), stopping.clone());
         let traces = instruments.traces.clone();
-        let upkeep = Upkeep::new(instruments, admission, (&tree.fleet, &store, &readiness), config.data_dir);
+        let upkeep = Upkeep::new(instruments, admission, (&tree.fleet, &store, &admin), &readiness, config.data_dir);
         let upkeep = caretakers(upkeep, (config.backup, config.sweep_every), liveness, &stopping);
         readiness.enter(Phase::Ready);
         watchdog::ready();
         tracing::info!(%address, ops.address = %ops_address, base_url = %config.base_url, "ready");
         let listeners = vec![ops_task, main_task];
-        Ok(Self { tree, connector, store, doorway, readiness, sockets, stopping, listeners, upkeep, traces, address, ops_address })
+        Ok(Self { tree, connector, store, doorway, admin, readiness, sockets, stopping, listeners, upkeep, traces, address, ops_address })
     }
 
     /// Ends with `Ok` after SIGTERM or SIGINT, with an error when a part ended by itself.
@@ -231,6 +236,7 @@ impl App {
         for task in self.upkeep {
             let _ = task.await; // an error is its panic, which was reported where it happened
         }
+        self.admin.finish(grace / 8).await;
         self.store.close().await;
         tracing::info!(sessions.stopped = report.stopped, sessions.orphaned = report.orphaned, "stopped");
         let traces = self.traces;
@@ -277,7 +283,7 @@ impl Tree {
     }
 }
 
-fn ports(config: &Config, store: &Store, connector: Arc<WhatsappConnector>) -> Result<Ports, StartError> {
+fn ports(config: &Config, store: &Store, connector: Arc<WhatsappConnector>, pulse: &Pulse) -> Result<Ports, StartError> {
     let yclients = Yclients::new(config.yclients.clone()).map_err(|error| StartError::Settings(Box::new(error)))?;
     let yclients = Arc::new(yclients);
     Ok(Ports {
@@ -286,7 +292,7 @@ fn ports(config: &Config, store: &Store, connector: Arc<WhatsappConnector>) -> R
         partner: yclients,
         records: Arc::new(store.clone()),
         care: Arc::new(NoCare),
-        events: crate::metrics::sink(),
+        events: Arc::new(observers::Facts::to([crate::metrics::sink(), Arc::new(pulse.clone())])),
         clock: Arc::new(SystemClock),
     })
 }

@@ -1,4 +1,7 @@
-//! Page tokens: HS256 with one audience each, opening only their own company. API keys come with a later change.
+//! Page tokens: HS256 with one audience each, opening only their own company. Operators' keys: [`Operators`].
+
+mod operators;
+mod sessions;
 
 use chrono::{DateTime, Duration, Utc};
 use frontdesk_actors::ids::{CompanyId, SalonId};
@@ -6,6 +9,9 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use operators::{KeyWish, MIN_ADMIN_KEY_CHARS, Operator, Operators};
+pub use sessions::{PLAIN_COOKIE, SECURE_COOKIE, SESSION_LIFETIME, Session, Sessions, session_cookie};
 
 /// HS256 keys shorter than this are refused at start.
 pub const MIN_SECRET_BYTES: usize = 32;

@@ -89,6 +89,8 @@ enum Command {
     Companies(operators::CompaniesArgs),
     /// Print every setting with its meaning and default.
     Config,
+    /// Print the description of the HTTP API (OpenAPI 3.1, JSON), as it is served at /docs/openapi.json.
+    Openapi,
     /// Print the version, what this build can do, and the layout of the database it writes.
     Version(version::VersionArgs),
 }
@@ -191,7 +193,8 @@ pub fn run() -> ExitCode {
         Command::Restore(args) => restore::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Companies(args) => operators::companies(&args),
-        Command::Config => print_defaults(),
+        Command::Config => print_out(config::DEFAULTS),
+        Command::Openapi => print_out(&crate::http::openapi()),
         Command::Version(args) => version::run(&args),
     }
 }
@@ -202,9 +205,9 @@ fn usage(words: &clap::Error) -> ExitCode {
     if words.use_stderr() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS }
 }
 
-#[expect(clippy::print_stdout, reason = "this command's result is its output")]
-fn print_defaults() -> ExitCode {
-    print!("{}", config::DEFAULTS);
+#[expect(clippy::print_stdout, reason = "such a command's result is its output")]
+fn print_out(text: &str) -> ExitCode {
+    print!("{text}");
     ExitCode::SUCCESS
 }
 
@@ -271,7 +274,11 @@ fn outcome(result: Result<(), StartError>) -> ExitCode {
         Err(error) => {
             let code = match &error {
                 StartError::Bind { .. } => EXIT_BIND,
-                StartError::Store(_) | StartError::SealKey(_) | StartError::Secret(_) | StartError::Control(_) => EXIT_STORE,
+                StartError::Store(_)
+                | StartError::SealKey(_)
+                | StartError::Secret(_)
+                | StartError::Operators(_)
+                | StartError::Control(_) => EXIT_STORE,
                 StartError::Settings(_) => EXIT_CONFIG,
                 StartError::Fleet(_) | StartError::FleetEnded | StartError::Serve(_) => EXIT_INTERNAL,
                 #[cfg(feature = "sandbox")]

@@ -21,7 +21,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::admission::OriginRule;
-use crate::auth::MIN_SECRET_BYTES;
+use crate::auth::{MIN_ADMIN_KEY_CHARS, MIN_SECRET_BYTES};
 use crate::whatsapp::EgressSettings;
 use crate::yclients::YclientsSettings;
 pub use data::{BackupSettings, DataSettings};
@@ -77,6 +77,10 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// Signs page tokens. `None` only outside production: generated then.
     pub jwt_secret: Option<SecretString>,
+    /// Opens the admin API beside the stored keys. `None` outside production: generated then.
+    pub admin_key: Option<SecretString>,
+    /// Entries of the audit log that are kept.
+    pub audit_entries: u64,
     /// The data folder.
     pub data_dir: PathBuf,
     /// Page cache of the store, bytes.
@@ -163,6 +167,8 @@ impl Config {
             max_sockets: reader.integer("server.max_sockets", 1, 1_000_000) as usize,
             shutdown_grace: reader.duration("server.shutdown_grace"),
             jwt_secret: read_jwt_secret(reader, mode),
+            admin_key: read_admin_key(reader),
+            audit_entries: reader.integer("auth.audit_entries", 1_000, 100_000_000),
             data_dir: PathBuf::from(reader.text("store.data_dir")),
             cache_bytes: data::read_cache_bytes(reader),
             seal_key: data::read_seal_key(reader),
@@ -261,6 +267,18 @@ fn read_jwt_secret(reader: &mut Reader, mode: Mode) -> Option<SecretString> {
         }
         (secret, _) => secret,
     }
+}
+
+fn read_admin_key(reader: &mut Reader) -> Option<SecretString> {
+    let key = reader.secret("auth.admin_key")?;
+    let text = secrecy::ExposeSecret::expose_secret(&key);
+    if text.chars().count() < MIN_ADMIN_KEY_CHARS || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        reader.problem(
+            "auth.admin_key",
+            "must be at least 32 letters, digits and signs without spaces; make one with `openssl rand -hex 32`, or leave it empty",
+        );
+    }
+    Some(key)
 }
 
 fn read_whatsapp_endpoint(reader: &mut Reader) -> Option<Url> {

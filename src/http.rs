@@ -1,6 +1,9 @@
 //! HTTP: the route table and its layers.
 
+mod admin;
+mod console;
 mod control;
+mod docs;
 mod error;
 mod extract;
 mod health;
@@ -26,10 +29,13 @@ use frontdesk_actors::FleetHandle;
 use frontdesk_actors::ports::Marketplace;
 use ipnet::IpNet;
 use url::Url;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::admission::{Admission, AdmissionSettings, OriginPolicy, OriginRule};
-use crate::auth::Tokens;
+use crate::auth::{Operators, Tokens};
 
+pub use admin::AdminState;
 pub use control::{Control, ControlError, ControlState, MadeBackup, RECORDS_HEADER, SHA256_HEADER};
 pub use health::OpsState;
 pub use liveness::Liveness;
@@ -61,6 +67,8 @@ pub struct HttpSettings {
     pub per_company_limits: bool,
     /// Cookies only over HTTPS.
     pub secure_cookies: bool,
+    /// Everybody may register a salon: only in the sandbox.
+    pub open_registration: bool,
     /// Sites that may show our pages in a frame, as CSP sources (`https://*.yclients.com`). Empty: none.
     pub frame_ancestors: Vec<String>,
     /// Our number at YClients' marketplace; webhooks for another one are skipped.
@@ -79,6 +87,7 @@ impl Default for HttpSettings {
             per_ip_limits: true,
             per_company_limits: true,
             secure_cookies: false,
+            open_registration: false,
             frame_ancestors: Vec::new(),
             application_id: None,
             qr_wait: Duration::from_secs(15),
@@ -116,6 +125,10 @@ pub struct HttpState {
     pub marketplace: Arc<dyn Marketplace>,
     /// Mints and verifies page tokens.
     pub tokens: Tokens,
+    /// Operators' keys.
+    pub operators: Operators,
+    /// What operators' routes need beside.
+    pub admin: AdminState,
     /// See [`HttpSettings`].
     pub settings: Arc<HttpSettings>,
     /// Limits, shared with the sockets.
@@ -166,6 +179,8 @@ pub fn router(state: HttpState, engine: Router) -> Router {
         .route("/marketplace/webhook/{company_id}", post(webhooks::legacy))
         .layer(guard.clone());
 
+    let operators = operators().layer(guard.clone());
+
     let unlimited = Router::new()
         .route("/health", get(health::health))
         .route("/marketplace/health", get(health::health))
@@ -174,7 +189,35 @@ pub fn router(state: HttpState, engine: Router) -> Router {
         .route("/robots.txt", get(pages::robots))
         .layer(guard);
 
-    surround(pages.merge(public).merge(keyed).merge(webhooks).merge(unlimited).merge(engine.with_state(())), state)
+    surround(pages.merge(public).merge(keyed).merge(webhooks).merge(operators).merge(unlimited).merge(engine.with_state(())), state)
+}
+
+/// What operators use: the admin API, its description, the console. Counted per key, by whoever asks for one.
+fn operators() -> Router<HttpState> {
+    let (described, api) = described().split_for_parts();
+    let console = Router::new().route("/console", get(console::to_page)).route("/console/", get(console::page));
+    described.merge(console).merge(docs::routes(&api))
+}
+
+/// Routes that describe themselves.
+fn described() -> OpenApiRouter<HttpState> {
+    docs::router()
+        .nest(admin::PREFIX, admin::api())
+        .routes(routes!(admin::registration::register))
+        .routes(routes!(admin::registration::companies))
+        .routes(routes!(console::session))
+        .routes(routes!(console::login))
+        .routes(routes!(console::logout))
+}
+
+/// The description of every JSON route, as it is served at `/docs/openapi.json`.
+pub fn openapi() -> String {
+    docs::text(described().get_openapi())
+}
+
+/// The fleet at a glance, as the console's live connection tells it. `None`: not right now.
+pub async fn glance(state: &HttpState) -> Option<serde_json::Value> {
+    serde_json::to_value(admin::overview::now(state).await.ok()?).ok()
 }
 
 /// What every answer of every route passes through, those for unknown paths and methods included.

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod http;
 pub mod metrics;
+pub mod pulse;
 pub mod realtime;
 pub mod store;
 pub mod telemetry;

@@ -27,6 +27,7 @@ use crate::auth::Tokens;
 
 mod authenticate;
 mod commands;
+pub mod console;
 mod fanout;
 mod passkey;
 #[cfg(test)]
@@ -38,7 +39,7 @@ pub use fanout::{Emission, diff};
 use authenticate::Admitted;
 use fanout::Presence;
 
-/// The only namespace.
+/// The owners' namespace.
 pub const NAMESPACE: &str = "/marketplace";
 
 /// Where the engine listens; requests under it never reach the router.
@@ -147,10 +148,12 @@ pub fn layer(state: RealtimeState) -> (SocketIoLayer, SocketIo) {
 /// a client that doesn't read can hold the engine back.
 pub async fn close(io: &SocketIo, grace: Duration) {
     let open = io.of(NAMESPACE).map(|all| all.sockets()).unwrap_or_default();
+    let consoles = io.of(console::NAMESPACE).map(|all| all.sockets()).unwrap_or_default();
     if tokio::time::timeout(grace, io.close()).await.is_err() {
         tracing::warn!("realtime: some sockets did not close in time");
     }
     // The engine forgets its namespaces before it closes, so no disconnect handler has run.
+    consoles.iter().for_each(console::let_go);
     open.iter().for_each(let_go);
 }
 

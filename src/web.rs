@@ -4,6 +4,7 @@
 use askama::Template;
 use frontdesk_actors::view::CompanyView;
 
+mod console;
 mod language;
 mod onboarding;
 mod qr;
@@ -12,6 +13,7 @@ mod tests;
 mod wire;
 mod words;
 
+pub use console::console;
 pub use language::Language;
 pub use wire::{CapWire, LimitsWire, LinkWire, PASSKEY_ORIGIN, PasskeyWire, seconds_left};
 
@@ -133,6 +135,11 @@ pub fn error_page(language: Language, error: PageError, request_id: &str) -> Str
     page.render().expect("a template over strings cannot fail")
 }
 
+/// The page that shows the description of the API.
+pub fn docs() -> &'static str {
+    include_str!("web/docs.html")
+}
+
 /// One embedded asset (`app.css`, `onboarding.js`, …) with its content type.
 pub fn asset(path: &str) -> Option<(&'static str, &'static [u8])> {
     const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -142,8 +149,10 @@ pub fn asset(path: &str) -> Option<(&'static str, &'static [u8])> {
         "onboarding.js" => Some((SCRIPT, include_bytes!("web/assets/onboarding.js"))),
         "passkey.js" => Some((SCRIPT, include_bytes!("web/assets/passkey.js"))),
         "live.js" => Some((SCRIPT, include_bytes!("web/assets/live.js"))),
+        "docs.js" => Some((SCRIPT, include_bytes!("web/assets/docs.js"))),
+        "docs.css" => Some((STYLE, include_bytes!("web/assets/docs.css"))),
         "favicon.svg" => Some(("image/svg+xml", include_bytes!("web/assets/favicon.svg"))),
-        _ => None,
+        _ => console::asset(path),
     }
 }
 

@@ -1,7 +1,10 @@
 //! What parts tell about themselves, as metrics and readiness; and the log level as the ops listener changes it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use frontdesk_actors::events::Fact;
+use frontdesk_actors::ports::EventSink;
 use tokio::time::Instant;
 
 use crate::http::{HttpObserver, LogLevel, Phase, Readiness};
@@ -9,6 +12,21 @@ use crate::metrics;
 use crate::realtime::{RealtimeObserver, RefusalCode};
 use crate::store::{CommitReport, StoreObserver};
 use crate::telemetry::{BadLevel, LogLevels};
+
+/// Every fact to each of these, in order.
+pub(super) struct Facts(Vec<Arc<dyn EventSink>>);
+
+impl Facts {
+    pub(super) fn to(sinks: impl IntoIterator<Item = Arc<dyn EventSink>>) -> Self {
+        Self(sinks.into_iter().collect())
+    }
+}
+
+impl EventSink for Facts {
+    fn publish(&self, fact: &Fact) {
+        self.0.iter().for_each(|sink| sink.publish(fact));
+    }
+}
 
 /// The store's words: commits are measured; after a failed one this process must get no more traffic.
 pub(super) struct StoreMetrics {

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use frontdesk_sandbox::{Sandbox, SandboxConfig};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{App, Instruments, StartError, signals};
+use super::{App, Instruments, StartError, secrets, signals};
 use crate::cli::SandboxArgs;
 use crate::config::Config;
 
@@ -23,18 +23,26 @@ pub(crate) async fn run_sandbox(args: &SandboxArgs, mut config: Config, instrume
     } else {
         point_at(&mut config, &sandbox).map_err(|error| StartError::Sandbox(error.into()))?;
         let asked_for = config.sandbox.server_url.clone();
-        let mut app = App::start(config, instruments).await?;
+        let (mut app, admin_key) = start_with_key(config, instruments).await?;
         if asked_for.ends_with(":0") {
             // Any free port was asked for; now it is known.
             sandbox.set_server_url(&format!("http://{}", app.address)).map_err(|error| StartError::Sandbox(error.into()))?;
         }
-        print_addresses(&sandbox, Some(&app));
+        print_addresses(&sandbox, Some((&app, &admin_key)));
         let result = app.run_until_signal().await;
         signals::forced_by_second_signal(app.stop(grace)).await;
         result
     };
     sandbox.shutdown().await;
     result
+}
+
+/// The server, and the key that opens its admin API: shown here, because everything in a sandbox is a toy.
+async fn start_with_key(config: Config, instruments: Instruments) -> Result<(App, SecretString), StartError> {
+    let settings = config.clone();
+    let app = App::start(config, instruments).await?;
+    let key = secrets::admin_key(&settings).map_err(StartError::Secret)?;
+    Ok((app, key.expect("only production may have none, and that is no sandbox")))
 }
 
 /// The server in this process talks to the services of this process, wherever they listen.
@@ -69,12 +77,13 @@ async fn start_services(args: &SandboxArgs, config: &Config) -> Result<Sandbox, 
 }
 
 #[expect(clippy::print_stdout, reason = "where to look is this command's output")]
-fn print_addresses(sandbox: &Sandbox, app: Option<&App>) {
+fn print_addresses(sandbox: &Sandbox, app: Option<(&App, &SecretString)>) {
     let services = sandbox.addresses();
     println!();
     println!("  Start here (salons, phones, faults)  {}/", services.control);
-    if let Some(app) = app {
+    if let Some((app, admin_key)) = app {
         println!("  Frontdesk                            http://{}/", app.address);
+        println!("  Admin key                            {}", admin_key.expose_secret());
         println!("  Metrics                              http://{}/metrics", app.ops_address);
     }
     println!("  Simulated WhatsApp                   {}", services.whatsapp_ws);

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Instruments;
 use crate::admission::Admission;
-use crate::http::{Phase, Readiness};
+use crate::http::{AdminState, Phase, Readiness};
 use crate::metrics::{self, DiskUse};
 use crate::store::Store;
 use crate::telemetry::LogLevels;
@@ -35,29 +35,36 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 /// How often the data folder and the inbox are measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(30);
 
+/// How often it is stored when operators' keys were last used, and what the last minutes brought.
+const NOTE_EVERY: Duration = Duration::from_secs(60);
+
 /// What is looked after.
 pub(super) struct Upkeep {
-    pub instruments: Instruments,
-    pub admission: Arc<Admission>,
+    instruments: Instruments,
+    admission: Arc<Admission>,
     pub fleet: FleetHandle,
     pub store: Store,
-    pub readiness: Readiness,
-    pub data_dir: PathBuf,
+    readiness: Readiness,
+    data_dir: PathBuf,
+    /// When keys were last used, and what the last minutes brought.
+    notes: AdminState,
 }
 
 impl Upkeep {
     pub(super) fn new(
         instruments: Instruments,
         admission: Arc<Admission>,
-        (fleet, store, readiness): (&FleetHandle, &Store, &Readiness),
+        (fleet, store, admin): (&FleetHandle, &Store, &AdminState),
+        readiness: &Readiness,
         data_dir: PathBuf,
     ) -> Self {
-        Self { instruments, admission, fleet: fleet.clone(), store: store.clone(), readiness: readiness.clone(), data_dir }
+        let (fleet, store, notes) = (fleet.clone(), store.clone(), admin.clone());
+        Self { instruments, admission, fleet, store, readiness: readiness.clone(), data_dir, notes }
     }
 
     /// Runs until `stopping`.
     pub(super) async fn run(self, stopping: CancellationToken) {
-        let Self { instruments: Instruments { recorder, levels, traces: _ }, admission, fleet, store, readiness, data_dir } = self;
+        let Self { instruments: Instruments { recorder, levels, traces: _ }, admission, fleet, store, readiness, data_dir, notes } = self;
         tokio::select! {
             () = stopping.cancelled() => {}
             () = keep_tidy(&recorder, &admission) => {}
@@ -65,6 +72,7 @@ impl Upkeep {
             () = watch_tree(&fleet) => {}
             () = watch_disk(&data_dir) => {}
             () = watch_inbox(&store) => {}
+            () = write_notes(&notes) => {}
         }
     }
 }
@@ -109,6 +117,15 @@ async fn watch_inbox(store: &Store) {
     loop {
         ticks.tick().await;
         inbox::look(store).await;
+    }
+}
+
+/// What may be lost with the process, but for the last minute of it.
+async fn write_notes(admin: &AdminState) {
+    let mut ticks = every(NOTE_EVERY);
+    loop {
+        ticks.tick().await;
+        admin.write_notes().await;
     }
 }
 

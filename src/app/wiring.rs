@@ -8,14 +8,20 @@ use axum::middleware::from_fn;
 use axum::routing::any;
 use frontdesk_actors::FleetHandle;
 use frontdesk_actors::ports::Ports;
+use frontdesk_actors::reconcile::Reconciliations;
 use secrecy::ExposeSecret as _;
+use socketioxide::SocketIo;
 use socketioxide::layer::SocketIoLayer;
+use tokio_util::task::TaskTracker;
 
 use super::StartError;
 use super::observers::{HttpMetrics, SocketMetrics, StoreMetrics};
-use crate::auth::Tokens;
+use crate::app::secrets;
+use crate::auth::{Operators, Sessions, Tokens};
 use crate::config::{Config, Mode};
-use crate::http::{HttpSettings, HttpState, Readiness};
+use crate::http::{AdminState, HttpSettings, HttpState, Readiness};
+use crate::pulse::Pulse;
+use crate::realtime::console::ConsoleState;
 use crate::realtime::{self, RealtimeSettings, RealtimeState};
 use crate::store::{SealKey, Store, StoreOptions};
 
@@ -29,6 +35,7 @@ pub(super) async fn open_store(config: &Config, readiness: &Readiness) -> Result
         };
         let mut options = StoreOptions::new(&config.data_dir, key);
         options.cache_bytes = config.cache_bytes;
+        options.audit_entries = config.audit_entries;
         options.observer = Arc::new(StoreMetrics::new(readiness));
         if config.store_without_sync {
             options = options.without_sync();
@@ -38,7 +45,42 @@ pub(super) async fn open_store(config: &Config, readiness: &Readiness) -> Result
     opened.await.expect("opening the store catches its own panics")
 }
 
-pub(super) fn http_state(config: &Config, fleet: &FleetHandle, ports: &Ports, tokens: &Tokens, readiness: &Readiness) -> HttpState {
+/// Whoever may come in, and how they show it.
+pub(super) struct Auth {
+    pub(super) tokens: Tokens,
+    pub(super) operators: Operators,
+}
+
+/// What operators' routes need. `pulse` hears the actors already.
+pub(super) fn admin_state(store: &Store, ports: &Ports, auth: &Auth, (pulse, reconciler): (Pulse, Reconciliations)) -> AdminState {
+    AdminState {
+        operators: auth.operators.clone(),
+        records: Arc::new(store.clone()),
+        directory: Arc::new(store.clone()),
+        partner: ports.partner.clone(),
+        reconciler,
+        pulse,
+        sessions: Sessions::new(auth.operators.clone()),
+        changes: TaskTracker::new(),
+        life: rand::random(),
+    }
+}
+
+/// Secrets are given, or kept in the data folder; the store has made it by now.
+pub(super) async fn auth(config: &Config, store: &Store) -> Result<Auth, StartError> {
+    let tokens = Tokens::new(&secrets::page_token_secret(config).map_err(StartError::Secret)?);
+    let admin_key = secrets::admin_key(config).map_err(StartError::Secret)?;
+    let operators = Operators::open(Arc::new(store.clone()), admin_key.as_ref()).await.map_err(StartError::Operators)?;
+    Ok(Auth { tokens, operators })
+}
+
+pub(super) fn http_state(
+    config: &Config,
+    fleet: &FleetHandle,
+    ports: &Ports,
+    (auth, admin): (&Auth, &AdminState),
+    readiness: &Readiness,
+) -> HttpState {
     let production = config.mode == Mode::Production;
     let settings = HttpSettings {
         base_url: config.base_url.clone(),
@@ -48,13 +90,16 @@ pub(super) fn http_state(config: &Config, fleet: &FleetHandle, ports: &Ports, to
         per_ip_limits: config.rate_limits,
         per_company_limits: config.rate_limits,
         secure_cookies: production && config.base_url.scheme() == "https",
+        open_registration: config.mode == Mode::Sandbox,
         application_id: config.yclients.application_id,
         ..HttpSettings::default()
     };
     HttpState {
         fleet: fleet.clone(),
         marketplace: ports.marketplace.clone(),
-        tokens: tokens.clone(),
+        tokens: auth.tokens.clone(),
+        operators: auth.operators.clone(),
+        admin: admin.clone(),
         limits: settings.admission(),
         settings: Arc::new(settings),
         readiness: readiness.clone(),
@@ -62,14 +107,39 @@ pub(super) fn http_state(config: &Config, fleet: &FleetHandle, ports: &Ports, to
     }
 }
 
+/// Both namespaces of Socket.IO: the engine as a route, and the handle that closes it.
+pub(super) fn sockets(config: &Config, http: &HttpState) -> (Router, SocketIo) {
+    let (layer, sockets) = realtime::layer(realtime_state(config, http));
+    realtime::console::open(&sockets, console_state(http));
+    (engine(layer, http), sockets)
+}
+
 /// The Socket.IO engine as a route, with its own guard against bare handshakes.
-pub(super) fn engine(layer: SocketIoLayer, http: &HttpState) -> Router {
+fn engine(layer: SocketIoLayer, http: &HttpState) -> Router {
     let admission = http.limits.clone();
     let guard = from_fn(move |request, next| realtime::guard_handshakes(admission.clone(), realtime::EXCHANGE_WITHIN, request, next));
     Router::new().route(realtime::PATH, any(|| async { StatusCode::NOT_FOUND })).layer(layer).layer(guard)
 }
 
-pub(super) fn realtime_state(config: &Config, http: &HttpState) -> RealtimeState {
+/// The console's live connection: what it tells is made by the same code as the admin API's answers.
+fn console_state(http: &HttpState) -> ConsoleState {
+    let state = http.clone();
+    ConsoleState {
+        fleet: http.fleet.clone(),
+        operators: http.operators.clone(),
+        sessions: http.admin.sessions.clone(),
+        pulse: http.admin.pulse.clone(),
+        admission: http.limits.clone(),
+        origins: http.settings.origins(),
+        glance: Arc::new(move || {
+            let state = state.clone();
+            Box::pin(async move { crate::http::glance(&state).await })
+        }),
+        observer: Arc::new(SocketMetrics),
+    }
+}
+
+fn realtime_state(config: &Config, http: &HttpState) -> RealtimeState {
     RealtimeState {
         fleet: http.fleet.clone(),
         tokens: http.tokens.clone(),

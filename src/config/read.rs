@@ -9,10 +9,11 @@ use toml::{Table, Value};
 use url::{Host, Url};
 
 /// Environment names of the field, beside `FRONTDESK_SECTION_KEY`.
-const ALIASES: [(&str, &str); 8] = [
+const ALIASES: [(&str, &str); 9] = [
     ("PORT", "server.port"),
     ("BASE_URL", "server.base_url"),
     ("JWT_SECRET", "auth.jwt_secret"),
+    ("ADMIN_API_KEY", "auth.admin_key"),
     ("YCLIENTS_PARTNER_TOKEN", "yclients.partner_token"),
     ("YCLIENTS_USER_TOKEN", "yclients.user_token"),
     ("YCLIENTS_APP_ID", "yclients.application_id"),

@@ -106,3 +106,14 @@ fn the_ports_of_the_sandbox_come_from_file_and_environment_and_follow_the_server
     assert_eq!(config.sandbox.server_url, "http://127.0.0.1:4000");
     assert_eq!(config.base_url.as_str(), "http://127.0.0.1:4000/");
 }
+
+#[test]
+fn an_admin_key_is_optional_and_never_short() {
+    let load = |key: &str| Config::load(None, &environment(&[("JWT_SECRET", SECRET), ("ADMIN_API_KEY", key)]));
+    assert!(load("").expect("valid").admin_key.is_none());
+    assert!(load(SECRET).expect("valid").admin_key.is_some());
+    for short in ["short", "0123456789 0123456789 0123456789", "changeme-changeme"] {
+        let text = load(short).expect_err("refused").to_string();
+        assert!(text.contains("auth.admin_key") && !text.contains(short), "{text}");
+    }
+}

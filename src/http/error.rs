@@ -23,7 +23,7 @@ use crate::auth::TokenError;
 use crate::web::{self, Language, PageError};
 
 /// Clients told "later" without a better time come back after this.
-const RETRY_LATER: Duration = Duration::from_secs(5);
+pub(super) const RETRY_LATER: Duration = Duration::from_secs(5);
 
 /// Limit per minute, what is left of it (nothing: only refusals carry these), seconds until all of it is back.
 pub(super) const RATE_HEADERS: [&str; 3] = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
@@ -53,6 +53,16 @@ impl ApiError {
     /// 409.
     pub fn conflict(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::CONFLICT, code, message)
+    }
+
+    /// 404 for a thing that is not there.
+    pub fn not_found(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, message)
+    }
+
+    /// For programs.
+    pub fn code(&self) -> &'static str {
+        self.code
     }
 
     /// 403: the credential is good, and for something else.
@@ -116,6 +126,19 @@ impl ApiError {
         self
     }
 
+    /// The same status and code with words for another reader.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+        self.message = message.into();
+        self
+    }
+
+    /// 429: too many wrong keys came from this address.
+    pub fn locked_out(limited: Limited) -> Self {
+        let message = "Too many wrong keys came from your address. Wait for the seconds given in Retry-After, then send the right one.";
+        Self { code: "LOCKED_OUT", ..Self::from(limited).with_message(message) }
+    }
+
     /// Adds a field to the envelope.
     #[must_use]
     pub fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -133,6 +156,12 @@ impl ApiError {
     /// The envelope.
     pub fn render(self, request_id: &str) -> Response {
         self.log(request_id);
+        let body = self.body(request_id);
+        (self.status, HeaderMap::from_iter(self.headers), Json(body)).into_response()
+    }
+
+    /// The envelope's fields.
+    pub fn body(&self, request_id: &str) -> Value {
         let mut body = json!({
             "success": false,
             "error": self.message,
@@ -140,9 +169,14 @@ impl ApiError {
             "request_id": request_id,
         });
         if let Some(fields) = body.as_object_mut() {
-            fields.extend(self.details);
+            fields.extend(self.details.clone());
         }
-        (self.status, HeaderMap::from_iter(self.headers), Json(body)).into_response()
+        body
+    }
+
+    /// Does it leave open whether what was asked happened?
+    pub fn is_unclear(&self) -> bool {
+        self.status == StatusCode::BAD_GATEWAY
     }
 
     /// The same error where a person expects a page.

@@ -81,7 +81,8 @@ pub fn presented_key(headers: &HeaderMap) -> Option<String> {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Result<&str, TokenError> {
+/// The text after `Authorization: Bearer`.
+pub fn bearer(headers: &HeaderMap) -> Result<&str, TokenError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
         (None, _) => return Err(TokenError::Missing),
@@ -154,6 +155,29 @@ pub async fn read_body(request: Request, limit: usize, state: &HttpState) -> Res
         body.extend_from_slice(&piece);
     }
     Ok(body)
+}
+
+/// Typed segments of the path.
+pub struct PathSegments<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<HttpState> for PathSegments<T> {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, ApiError> {
+        let found = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        found.map(|path| Self(path.0)).map_err(|_| ApiError::bad_request("INVALID_PATH", "A number in the address is not one. See /docs/."))
+    }
+}
+
+/// Typed parameters of the query: each known, each once.
+pub struct QueryParams<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<HttpState> for QueryParams<T> {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, ApiError> {
+        let found = axum::extract::Query::<T>::from_request_parts(parts, state).await;
+        let message = "A parameter in the address is unknown, twice there or not of its type. See /docs/.";
+        found.map(|query| Self(query.0)).map_err(|_| ApiError::bad_request("INVALID_QUERY", message))
+    }
 }
 
 /// The visitor's language: `?lang=`, then the cookie, then `Accept-Language`.

@@ -1,5 +1,6 @@
 //! The whole router on the actors' fakes, one request at a time.
 
+mod admin;
 mod credentials;
 mod data_webhooks;
 mod envelope;
@@ -19,25 +20,34 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use chrono::{DateTime, Utc};
 use frontdesk_actors::CompanyHandle;
+use frontdesk_actors::Reconciler;
 use frontdesk_actors::ports::{Ports, SystemClock};
+use frontdesk_actors::reconcile::ReconcileSettings;
 use frontdesk_actors::settings::FleetSettings;
-use frontdesk_actors::testing::{World, account, until_state};
+use frontdesk_actors::testing::{MemoryOperators, World, account, until_state};
 use frontdesk_actors::view::SessionState;
 use secrecy::SecretString;
 use serde_json::Value;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::*;
-use crate::auth::Audience;
+use crate::auth::{Audience, Sessions};
+use crate::pulse::Pulse;
 
 /// The fakes' partner token.
 const PARTNER_TOKEN: &str = "test_partner_token";
+
+/// The key from the configuration.
+const ADMIN_KEY: &str = "sk_configured_0123456789abcdef0123456789";
 
 /// The server under test.
 struct Desk {
     world: World,
     state: HttpState,
     router: Router,
+    records: Arc<MemoryOperators>,
+    reconciler: Reconciler,
 }
 
 /// What came back.
@@ -53,6 +63,26 @@ impl HttpObserver for NobodyCounts {
     fn answered(&self, _: &str, _: &'static str, _: u16, _: Duration) {}
 }
 
+/// What operators' routes need, on the fakes.
+fn admin_state(
+    world: &World,
+    records: &Arc<MemoryOperators>,
+    operators: &Operators,
+    (pulse, reconciler): (Pulse, &Reconciler),
+) -> AdminState {
+    AdminState {
+        operators: operators.clone(),
+        records: records.clone(),
+        directory: world.records.clone(),
+        partner: world.marketplace.clone(),
+        reconciler: reconciler.weak(),
+        pulse,
+        sessions: Sessions::new(operators.clone()),
+        changes: TaskTracker::new(),
+        life: 1,
+    }
+}
+
 impl Desk {
     async fn open() -> Self {
         Self::with(HttpSettings { per_ip_limits: false, qr_wait: Duration::from_secs(5), ..HttpSettings::default() }).await
@@ -60,21 +90,28 @@ impl Desk {
 
     async fn with(settings: HttpSettings) -> Self {
         let world = World::new();
-        let ports = Ports { clock: Arc::new(SystemClock), ..world.ports() };
+        let records = Arc::new(MemoryOperators::new());
+        let pulse = Pulse::open(&*records).await.unwrap();
+        let ports = Ports { clock: Arc::new(SystemClock), events: Arc::new(pulse.clone()), ..world.ports() };
         let fleet_settings = FleetSettings { webhook_base: Some("https://desk.example.com".to_owned()), ..FleetSettings::default() };
-        let fleet = FleetHandle::start(ports, fleet_settings).await.unwrap();
+        let fleet = FleetHandle::start(ports.clone(), fleet_settings).await.unwrap();
+        let never = ReconcileSettings { every: None, frozen_every: None, ..ReconcileSettings::default() };
+        let reconciler = Reconciler::start(fleet.clone(), ports, never);
         let readiness = Readiness::starting();
         readiness.enter(Phase::Ready);
+        let operators = Operators::open(records.clone(), Some(&SecretString::from(ADMIN_KEY))).await.unwrap();
         let state = HttpState {
             fleet,
             marketplace: world.marketplace.clone(),
             tokens: tokens("s"),
+            operators: operators.clone(),
+            admin: admin_state(&world, &records, &operators, (pulse, &reconciler)),
             limits: settings.admission(),
             settings: Arc::new(settings),
             readiness,
             observer: Arc::new(NobodyCounts),
         };
-        Self { world, router: router(state.clone(), Router::new()), state }
+        Self { world, router: router(state.clone(), Router::new()), state, records, reconciler }
     }
 
     async fn register(&self, salon: u64) -> CompanyHandle {

@@ -113,7 +113,7 @@ async fn check(socket: &SocketRef, realtime: &Realtime, auth: Option<&Value>) ->
 }
 
 /// Without a peer (a test's transport) all share one address: limited, never free.
-fn client_ip(admission: &Admission, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
+pub(super) fn client_ip(admission: &Admission, headers: &HeaderMap, extensions: &Extensions) -> IpAddr {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
     admission.client_ip(peer, headers)
 }
@@ -140,7 +140,7 @@ async fn company_of(given: &RealtimeState, principal: Principal) -> Result<Compa
 
 /// The token from the first place that has one: `Authorization: Bearer`, `x-auth-token`, `auth.token`, `?token=`.
 /// The last is for clients that can do no better; it is read here and never logged.
-fn token(parts: &Parts, auth: Option<&Value>) -> Result<String, RefusalCode> {
+pub(super) fn token(parts: &Parts, auth: Option<&Value>) -> Result<String, RefusalCode> {
     let header = |name: &str| parts.headers.get(name).map(|value| value.to_str().unwrap_or("").trim().to_owned());
     let bearer = header("authorization").and_then(|value| bearer(&value));
     let found = bearer

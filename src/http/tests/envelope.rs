@@ -7,19 +7,12 @@ use super::*;
 #[tokio::test]
 async fn unknown_paths_and_methods_have_the_envelope() {
     let desk = Desk::open().await;
-    let unknown = [
-        "/nothing",
-        "/marketplace/nothing",
-        "/marketplace/register",
-        "/admin",
-        "/assets/",
-        "/assets/nothing.js",
-        "/marketplace/api/status/",
-    ];
+    let unknown = ["/nothing", "/marketplace/nothing", "/admin", "/assets/", "/assets/nothing.js", "/marketplace/api/status/"];
     for path in unknown {
         desk.get(path).await.is_error(404, "NOT_FOUND", &[]);
     }
     for (method, path, allowed) in [
+        (Method::GET, "/marketplace/register", "POST"),
         (Method::POST, "/marketplace/test", "GET,HEAD"),
         (Method::DELETE, "/", "GET,HEAD"),
         (Method::GET, "/marketplace/api/qr", "POST"),

@@ -183,7 +183,13 @@ async fn health_follows_the_phase() {
     let (_, control) = tokio::sync::watch::channel(None);
     let levels = Arc::new(FixedLevel);
     let ops = ops_router(OpsState { metrics, readiness: desk.state.readiness.clone(), liveness, levels, control });
-    let ops = Desk { router: ops, world: desk.world.clone(), state: desk.state.clone() };
+    let ops = Desk {
+        router: ops,
+        world: desk.world.clone(),
+        state: desk.state.clone(),
+        records: desk.records.clone(),
+        reconciler: desk.reconciler.clone(),
+    };
     assert_eq!(ops.get("/metrics").await.text, "frontdesk_up 1\n");
     for path in ["/health", "/marketplace/health"] {
         assert_eq!(desk.get(path).await.json()["status"], "ok");

@@ -19,13 +19,15 @@ run: ## Builds and starts server + sandbox on loopback, ready to click (data in 
 test: setup ## All tests: units, whole servers, power cuts, a real browser
 	@tests/setup/test.sh
 
-setup: ## Only what the tests need: Chromium, Node packages, proxies, Prometheus, nginx, cargo-nextest
+setup: ## Only what the tests need: Chromium, Node packages, proxies, Prometheus, nginx, PHP, Schemathesis, cargo-nextest
 	@tests/setup/compiler.sh
 	@tests/setup/cargo-tool.sh cargo-nextest
 	@tests/setup/browser.sh
 	@tests/setup/node.sh tests/browser tests/baileys
 	@tests/setup/proxies.sh
 	@tests/setup/observers.sh
+	@tests/setup/languages.sh
+	@tests/setup/schemathesis.sh
 
 ci: ## Exactly what CI runs: format, lints, docs, licences, spelling, then `make test`
 	@bash .ci/run

@@ -3,13 +3,14 @@
 import { withBrowser } from "./chromium.mjs";
 import { check, run } from "./stage.mjs";
 import * as codes from "./scenarios/codes.mjs";
+import * as console_ from "./scenarios/console.mjs";
 import * as newcomer from "./scenarios/newcomer.mjs";
 import * as passkeys from "./scenarios/passkeys.mjs";
 import * as refusals from "./scenarios/refusals.mjs";
 import * as tabs from "./scenarios/tabs.mjs";
 import * as trouble from "./scenarios/trouble.mjs";
 
-const scenarios = { ...newcomer, ...tabs, ...codes, ...passkeys, ...refusals, ...trouble };
+const scenarios = { ...newcomer, ...console_, ...tabs, ...codes, ...passkeys, ...refusals, ...trouble };
 const name = process.argv[2];
 
 await run(async () => {

@@ -160,3 +160,38 @@ async fn browser_without_scripts_the_page_still_says_what_to_do() {
 async fn browser_a_newcomer_gets_a_salon_online_by_clicking() {
     scenario("aNewcomerGetsASalonOnlineByClicking").await;
 }
+
+#[tokio::test]
+async fn browser_an_operator_sees_the_fleet_and_helps_a_salon() {
+    scenario("anOperatorSeesTheFleetAndHelpsASalon").await;
+}
+
+#[tokio::test]
+async fn browser_news_come_to_an_open_console_by_themselves() {
+    scenario("newsComeToAnOpenConsoleByThemselves").await;
+}
+
+#[tokio::test]
+async fn browser_a_salon_is_helped_on_the_phone_with_a_code_from_the_console() {
+    scenario("aSalonIsHelpedOnThePhoneWithACodeFromTheConsole").await;
+}
+
+#[tokio::test]
+async fn browser_a_viewer_sees_no_buttons_and_a_revoked_key_is_logged_out() {
+    scenario("aViewerSeesNoButtonsAndARevokedKeyIsLoggedOut").await;
+}
+
+#[tokio::test]
+async fn browser_an_admin_makes_a_key_by_keyboard_and_revokes_it() {
+    scenario("anAdminMakesAKeyByKeyboardAndRevokesIt").await;
+}
+
+#[tokio::test]
+async fn browser_the_description_of_the_api_is_shown_without_asking_anybody() {
+    scenario("theDescriptionOfTheApiIsShownWithoutAskingAnybody").await;
+}
+
+#[tokio::test]
+async fn browser_both_languages_of_the_console_have_the_same_texts() {
+    scenario("bothLanguagesHaveTheSameTexts").await;
+}

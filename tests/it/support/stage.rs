@@ -98,6 +98,11 @@ impl Stage {
         self.child = Some(command.spawn().expect("the server's binary runs"));
     }
 
+    /// The key that opens the admin API, as the server made it in its data folder.
+    pub fn admin_key(&self) -> String {
+        std::fs::read_to_string(self.data_dir.join("admin_key")).expect("the sandbox makes an admin key").trim().to_owned()
+    }
+
     /// Where the server's log of all its lives is.
     pub fn log_path(&self) -> PathBuf {
         self.data_dir.parent().expect("the data folder has a parent").join("server.log")

@@ -125,7 +125,7 @@ async fn check_names_every_problem_of_a_configuration() {
 async fn wrong_arguments_end_with_64_and_help_with_0() {
     let folder = tempfile::tempdir().expect("a folder");
     for (arguments, code) in
-        [(vec!["bakcup"], 64), (vec!["restore"], 64), (vec!["--help"], 0), (vec!["backup", "--help"], 0), (vec!["version"], 0)]
+        [(vec!["unknown"], 64), (vec!["restore"], 64), (vec!["--help"], 0), (vec!["backup", "--help"], 0), (vec!["version"], 0)]
     {
         let said = cli::run(folder.path(), &arguments).await;
         assert_eq!(said.code, Some(code), "{arguments:?}: {}", said.err);

@@ -10,6 +10,9 @@ use tokio::net::UnixDatagram;
 use crate::support::cli;
 use crate::support::stage::{PATIENCE, Stage};
 
+/// The first admin key of a server whose operators are tested.
+const ADMIN_KEY: &str = "an-admin-key-of-these-tests-only-0123456789";
+
 const SANDBOX: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/sandbox.toml");
 
 /// The next word of the server to its service manager.
@@ -133,4 +136,33 @@ async fn wrong_arguments_end_with_64_and_help_with_0() {
     let said = cli::run(folder.path(), ["backup", "x.backup"]).await;
     assert!(said.code == Some(74) && said.err.contains("there is no database"), "{said:?}");
     assert!(!folder.path().join("store").exists(), "a command that reads makes nothing");
+}
+
+#[tokio::test]
+async fn companies_and_operators_keys_are_reached_from_the_shell() {
+    let mut stage = Stage::without_server().await;
+    stage.set("FRONTDESK_AUTH_ADMIN_KEY", ADMIN_KEY);
+    stage.start().await;
+    stage.salon(790_002, "Салон «Ромашка»").await;
+    stage.onboard(790_002).await;
+    let url = stage.url("");
+    let with = async |key: &str, arguments: &[&str]| {
+        let mut command = cli::command(&stage.data_dir);
+        cli::ended(command.args(arguments).args(["--url", &url]).env("ADMIN_API_KEY", key)).await
+    };
+    let out = |said: cli::Said| String::from_utf8(said.well().out).expect("text");
+    let listed = out(with(ADMIN_KEY, &["companies", "ромашка"]).await);
+    assert!(listed.contains("790002") && listed.lines().count() == 2, "{listed}");
+    assert_eq!(out(with(ADMIN_KEY, &["companies", "nobody"]).await).lines().count(), 1, "only the heading");
+    let key = out(with(ADMIN_KEY, &["keys", "create", "Анна", "--role", "viewer"]).await);
+    assert!(key.starts_with("sk_"), "{key}");
+    assert!(out(with(key.trim(), &["companies"]).await).contains("790002"), "a viewer reads");
+    let refused = with(key.trim(), &["keys", "list"]).await;
+    assert!(refused.code == Some(69) && refused.err.contains("403"), "{refused:?}");
+    let keys = out(with(ADMIN_KEY, &["keys", "list"]).await);
+    let line = keys.lines().find(|line| line.contains("Анна")).expect("the new key is listed");
+    let id = line.split_whitespace().next().expect("its number");
+    out(with(ADMIN_KEY, &["keys", "revoke", id]).await);
+    let refused = with(key.trim(), &["companies"]).await;
+    assert!(refused.code == Some(69) && refused.err.contains("401"), "{refused:?}");
 }

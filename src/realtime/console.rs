@@ -40,7 +40,7 @@ const MAX_SOCKETS: usize = 200;
 const BREATH: Duration = Duration::from_secs(1);
 
 /// Whether the credential is still good is looked at this often.
-const LOOK_AGAIN: Duration = Duration::from_secs(15);
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Makes the payload of `overview`; `None` when it can't be made right now.
 pub type Glance = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Option<Value>> + Send>> + Send + Sync>;

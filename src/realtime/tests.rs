@@ -21,6 +21,7 @@ use crate::admission::AdmissionSettings;
 use crate::auth::Audience;
 
 mod client;
+mod console;
 
 use client::{Client, Hello};
 

@@ -38,6 +38,7 @@ impl Hello {
 /// A client that joined the namespace.
 pub struct Client {
     socket: WebSocketStream<TcpStream>,
+    namespace: &'static str,
     next_ack: u32,
     /// Events heard while waiting for something else.
     heard: std::collections::VecDeque<(String, Value)>,
@@ -54,8 +55,13 @@ enum Packet {
 }
 
 impl Client {
-    /// Joins the namespace, or tells the message of the `connect_error`.
+    /// Joins the owners' namespace, or tells the message of the `connect_error`.
     pub async fn join(address: SocketAddr, hello: Hello) -> Result<Self, String> {
+        Self::join_in(NAMESPACE, address, hello).await
+    }
+
+    /// Joins a namespace, or tells the message of the `connect_error`.
+    pub async fn join_in(namespace: &'static str, address: SocketAddr, hello: Hello) -> Result<Self, String> {
         let uri = format!("ws://{address}/socket.io/?EIO=4&transport=websocket{}", hello.query);
         let mut request = uri.into_client_request().unwrap();
         for (name, value) in hello.headers {
@@ -63,9 +69,9 @@ impl Client {
         }
         let stream = TcpStream::connect(address).await.unwrap();
         let (socket, _) = client_async(request, stream).await.unwrap();
-        let mut client = Self { socket, next_ack: 0, heard: Default::default() };
+        let mut client = Self { socket, namespace, next_ack: 0, heard: Default::default() };
         let auth = if hello.auth.is_null() { String::new() } else { hello.auth.to_string() };
-        client.write(format!("40{NAMESPACE},{auth}")).await;
+        client.write(format!("40{namespace},{auth}")).await;
         match client.packet().await {
             Some(Packet::Joined) => Ok(client),
             Some(Packet::Refused(message)) => Err(message),
@@ -100,7 +106,7 @@ impl Client {
         let id = self.next_ack;
         self.next_ack += 1;
         let event = if payload.is_null() { serde_json::json!([name]) } else { serde_json::json!([name, payload]) };
-        self.write(format!("42{NAMESPACE},{id}{event}")).await;
+        self.write(format!("42{},{id}{event}", self.namespace)).await;
         loop {
             match self.packet().await {
                 Some(Packet::Ack(acked, answer)) if acked == id => return answer,
@@ -108,6 +114,12 @@ impl Client {
                 other => panic!("no ack for {name}: {other:?}"),
             }
         }
+    }
+
+    /// Sends an event without waiting for an ack.
+    pub async fn say(&mut self, name: &str, payload: Value) {
+        let event = serde_json::json!([name, payload]);
+        self.write(format!("42{},{event}", self.namespace)).await;
     }
 
     /// Sends a text as it is.
@@ -131,7 +143,7 @@ impl Client {
             };
             match text.split_at(1) {
                 ("2", _) => self.write("3".to_owned()).await,
-                ("4", packet) => return Some(Packet::parse(packet)),
+                ("4", packet) => return Some(Packet::parse(packet, self.namespace)),
                 ("1", _) => return None,
                 _ => {}
             }
@@ -140,9 +152,9 @@ impl Client {
 }
 
 impl Packet {
-    fn parse(text: &str) -> Self {
+    fn parse(text: &str, namespace: &str) -> Self {
         let (kind, rest) = text.split_at(1);
-        let rest = rest.strip_prefix(NAMESPACE).and_then(|rest| rest.strip_prefix(',')).unwrap_or(rest);
+        let rest = rest.strip_prefix(namespace).and_then(|rest| rest.strip_prefix(',')).unwrap_or(rest);
         let body = rest.trim_start_matches(|c: char| c.is_ascii_digit());
         let id = rest[..rest.len() - body.len()].parse().ok();
         let value: Value = if body.is_empty() { Value::Null } else { serde_json::from_str(body).unwrap() };

@@ -2,6 +2,7 @@
 
 use frontdesk_actors::ports::{CompanyDirectory as _, Records as _};
 use frontdesk_actors::records::{Change, IntegrationStatus};
+use futures_util::StreamExt as _;
 
 use super::{created, moment, new_company, open, salon_id};
 
@@ -42,4 +43,28 @@ async fn what_was_refused_is_not_listed() {
     new.registered_at = moment();
     store.create_company(new).await.unwrap();
     assert_eq!(store.rows().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn ten_thousand_companies_are_walked_once_and_then_listed_from_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let creating = (1..=10_000).map(|salon| {
+        let store = store.clone();
+        async move { store.create_company(new_company(salon)).await.map(drop) }
+    });
+    // As many at once as the writer lets wait.
+    let done: Vec<_> = futures_util::stream::iter(creating).buffer_unordered(1_000).collect().await;
+    assert!(done.iter().all(Result::is_ok));
+    store.close().await;
+    drop(store);
+    let store = open(folder.path());
+    let began = tokio::time::Instant::now();
+    assert_eq!(store.rows().await.unwrap().len(), 10_000);
+    let cold = began.elapsed();
+    let began = tokio::time::Instant::now();
+    assert_eq!(store.rows().await.unwrap().len(), 10_000);
+    let warm = began.elapsed();
+    eprintln!("ten thousand companies: first list {cold:?}, later ones {warm:?}, without optimisation");
+    assert!(warm < std::time::Duration::from_millis(100) && warm * 4 < cold, "{warm:?} after {cold:?}");
 }

@@ -1,5 +1,9 @@
 //! Companies at a glance, in a list and in detail.
 
+use frontdesk_actors::ids::{CompanyId, SalonId};
+use frontdesk_actors::ports::{CompanyDirectory, CompanyRow, RecordsError};
+use frontdesk_actors::records::IntegrationStatus;
+
 use super::*;
 
 #[tokio::test]
@@ -54,4 +58,60 @@ async fn the_overview_counts_companies_by_status_and_state_and_sums_the_day() {
     let day = desk.get_as("/admin/api/v1/day", ADMIN_KEY).await.json();
     let slots = day["slots"].as_array().unwrap();
     assert_eq!((slots.len(), slots.last().unwrap()["online_now"].as_u64()), (288, Some(1)));
+}
+
+/// A list as the store keeps it in memory.
+struct Listed(Vec<Arc<CompanyRow>>);
+
+#[async_trait::async_trait]
+impl CompanyDirectory for Listed {
+    async fn rows(&self) -> Result<Vec<Arc<CompanyRow>>, RecordsError> {
+        Ok(self.0.clone())
+    }
+}
+
+fn listed(salon: u64) -> Arc<CompanyRow> {
+    let title = format!("Салон красоты {}", salon * 7_919 % 10_007);
+    let row = CompanyRow {
+        company_id: CompanyId::try_from(salon).unwrap(),
+        salon_id: SalonId::try_from(salon).unwrap(),
+        haystack: format!("{}\n{salon}", title.to_lowercase()),
+        title: Some(title),
+        status: IntegrationStatus::Active,
+        whatsapp_phone: None,
+        created_at: Utc::now(),
+        registered_at: Utc::now(),
+        connected_at: None,
+        updated_at: Utc::now(),
+    };
+    Arc::new(row)
+}
+
+/// Even without optimisation: what is left of a person's patience belongs to the network and the browser. The best of some tries, because other
+/// tests run beside this one.
+#[tokio::test]
+async fn ten_thousand_companies_are_searched_and_counted_within_two_hundred_milliseconds() {
+    let desk = unlimited_desk().await;
+    let mut state = desk.state.clone();
+    state.admin.directory = Arc::new(Listed((1..=10_000).map(listed).collect()));
+    let router = router(state, Router::new());
+    for path in [
+        "companies?search=%D0%BA%D1%80%D0%B0%D1%81%D0%BE%D1%82%D1%8B+77&sort=title",
+        "companies?sort=updated_at&order=desc&page=100",
+        "overview",
+    ] {
+        let mut best = Duration::MAX;
+        for _ in 0..5 {
+            let asked = with_bearer(request(Method::GET, &format!("/admin/api/v1/{path}"), Body::empty()), ADMIN_KEY);
+            let began = tokio::time::Instant::now();
+            let answer = router.clone().oneshot(asked).await.unwrap();
+            best = best.min(began.elapsed());
+            assert_eq!(answer.status(), 200, "{path}");
+        }
+        assert!(best < Duration::from_millis(200), "{path} took {best:?}");
+    }
+}
+
+async fn unlimited_desk() -> Desk {
+    Desk::with(HttpSettings { per_ip_limits: false, per_company_limits: false, ..HttpSettings::default() }).await
 }

@@ -1,0 +1,153 @@
+//! The operators' namespace, frame by frame.
+
+use frontdesk_actors::events::{Fact, FunnelStep};
+use frontdesk_actors::operators::{Actor, NewAuditEntry, OperatorRole};
+use frontdesk_actors::ports::EventSink as _;
+use frontdesk_actors::testing::MemoryOperators;
+use secrecy::ExposeSecret as _;
+
+use super::*;
+use crate::auth::{KeyWish, Operators, Sessions};
+use crate::pulse::Pulse;
+use crate::realtime::console::{self, ConsoleState};
+
+/// A house with its operators' namespace open.
+struct Console {
+    house: House,
+    operators: Operators,
+    sessions: Sessions,
+    pulse: Pulse,
+}
+
+fn audit() -> NewAuditEntry {
+    NewAuditEntry {
+        actor: Actor { key: None, name: "t".to_owned(), role: OperatorRole::Admin },
+        address: String::new(),
+        request_id: String::new(),
+        action: String::new(),
+        company: None,
+        target: None,
+        before: Value::Null,
+    }
+}
+
+impl Console {
+    async fn open(per_ip_limits: bool) -> Self {
+        let house = House::open().await;
+        let records = Arc::new(MemoryOperators::new());
+        let operators = Operators::open(records.clone(), None).await.unwrap();
+        let (sessions, pulse) = (Sessions::new(operators.clone()), Pulse::open(&*records).await.unwrap());
+        let seen = pulse.clone();
+        let glance: console::Glance = Arc::new(move || {
+            let shown: u32 = seen.day().iter().map(|slot| slot.qr_shown).sum();
+            Box::pin(async move { Some(json!({"qr_shown": shown})) })
+        });
+        let state = ConsoleState {
+            fleet: house.fleet.clone(),
+            operators: operators.clone(),
+            sessions: sessions.clone(),
+            pulse: pulse.clone(),
+            admission: Arc::new(Admission::new(AdmissionSettings { per_ip_limits, ..AdmissionSettings::default() })),
+            origins: OriginPolicy::new(&"https://frontdesk.example".parse().unwrap(), OriginPolicy::yclients(), true),
+            glance,
+            observer: house.counts.clone(),
+        };
+        console::open(&house.io, state);
+        Self { house, operators, sessions, pulse }
+    }
+
+    /// A key, and a session's cookie opened with it.
+    async fn operator(&self) -> (SecretString, String) {
+        let wish = KeyWish { name: "t".to_owned(), role: OperatorRole::Viewer, expires_at: None };
+        let (_, key) = self.operators.create(wish, audit()).await.unwrap();
+        let operator = self.operators.principal(key.expose_secret()).await.unwrap();
+        let opened = self.sessions.open(operator);
+        (key, format!("frontdesk_console={}", opened.id.expose_secret()))
+    }
+
+    async fn join(&self, hello: Hello) -> Result<Client, String> {
+        Client::join_in(console::NAMESPACE, self.house.address, hello).await
+    }
+
+    async fn refusal(&self, hello: Hello) -> String {
+        self.join(hello).await.err().expect("refused")
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_or_a_key_opens_the_operators_namespace_and_nothing_else_does() {
+    let console = Console::open(false).await;
+    let (key, cookie) = console.operator().await;
+    let (_, page_token) = console.house.salon(1).await;
+    console.join(Hello::default().header("cookie", cookie.clone())).await.unwrap();
+    console.join(Hello::auth(key.expose_secret())).await.unwrap();
+    assert_eq!(console.refusal(Hello::default()).await, "AUTH_REQUIRED");
+    assert_eq!(console.refusal(Hello::auth(&page_token)).await, "AUTH_INVALID", "an owner's token opens nothing here");
+    assert_eq!(console.refusal(Hello::default().header("cookie", "frontdesk_console=x")).await, "AUTH_EXPIRED");
+    let foreign = Hello::default().header("cookie", cookie).header("origin", "https://evil.example");
+    assert_eq!(console.refusal(foreign).await, "ORIGIN_REFUSED", "a cookie alone is no word of our page");
+    let owners = console.house.refusal(Hello::auth(key.expose_secret())).await;
+    assert_eq!(owners, "AUTH_INVALID", "a key opens no owner's room");
+}
+
+#[tokio::test]
+async fn the_overview_comes_at_once_and_after_news() {
+    let console = Console::open(false).await;
+    let (key, _) = console.operator().await;
+    let mut client = console.join(Hello::auth(key.expose_secret())).await.unwrap();
+    client.hear("overview", |overview| overview["qr_shown"] == 0).await;
+    let (company, _) = console.house.salon(1).await;
+    console.pulse.publish(&Fact::FunnelStep { company: company.company_id(), step: FunnelStep::QrShown });
+    client.hear("overview", |overview| overview["qr_shown"] == 1).await;
+}
+
+#[tokio::test]
+async fn a_followed_company_is_told_and_no_other() {
+    let console = Console::open(false).await;
+    let (key, _) = console.operator().await;
+    let (followed, _) = console.house.salon(1).await;
+    let (other, _) = console.house.salon(2).await;
+    let mut client = console.join(Hello::auth(key.expose_secret())).await.unwrap();
+    client.say("follow", json!({"company_id": followed.company_id()})).await;
+    let _other = other.attach().await.unwrap();
+    // The wish travels beside us: whatever changes after it arrived is told.
+    let mut viewers = Vec::new();
+    let told = async {
+        loop {
+            viewers.push(followed.attach().await);
+            let _ = followed.request_qr().await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            viewers.clear();
+            let _ = followed.stop().await;
+        }
+    };
+    let heard = tokio::select! {
+        heard = client.hear("company", |_| true) => heard,
+        () = told => unreachable!("it goes on until it is heard"),
+    };
+    assert_eq!(heard["company_id"], followed.company_id().get());
+}
+
+#[tokio::test]
+async fn guessing_keys_over_sockets_is_slow() {
+    let console = Console::open(true).await;
+    // Five sockets a minute come first.
+    let mut refusals = Vec::new();
+    for n in 0..7 {
+        refusals.push(console.refusal(Hello::auth(&format!("sk_guess_{n}"))).await);
+    }
+    assert_eq!(refusals[..5], ["AUTH_INVALID"; 5]);
+    assert_eq!(refusals[5..], ["RATE_LIMITED"; 2]);
+}
+
+#[tokio::test]
+async fn a_session_that_ends_closes_its_socket() {
+    let console = Console::open(false).await;
+    let (_, cookie) = console.operator().await;
+    let mut client = console.join(Hello::default().header("cookie", cookie.clone())).await.unwrap();
+    client.hear("overview", |_| true).await;
+    let id = cookie.split_once('=').unwrap().1;
+    console.sessions.close(id);
+    let farewell = client.hear("error", |_| true).await;
+    assert_eq!(farewell["code"], "AUTH_EXPIRED");
+}

@@ -210,6 +210,11 @@ impl Service {
         Ok(())
     }
 
+    /// The lasting faults in force.
+    pub fn faults(&self) -> Vec<(FaultTarget, WhatsappFault)> {
+        self.world.faults.list()
+    }
+
     /// Ends all lasting faults, and drops the links that `half_open` froze.
     pub fn clear_faults(&self) {
         self.world.faults.clear();

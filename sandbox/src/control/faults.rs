@@ -18,7 +18,7 @@ use crate::{
 
 /// Fields a fault of YClients may have; a typing mistake must not make a fault that lasts for ever.
 const YCLIENTS_FIELDS: [&str; 8] = ["fault", "endpoint", "times", "code", "body", "retry_after", "ms", "processed"];
-const WHATSAPP_FIELDS: [&str; 15] = [
+const WHATSAPP_FIELDS: [&str; 16] = [
     "fault",
     "code",
     "expire_s",
@@ -30,6 +30,7 @@ const WHATSAPP_FIELDS: [&str; 15] = [
     "seconds",
     "reason",
     "announced_bytes",
+    "bytes",
     "quiet",
     "enforcement",
     "total_quota",
@@ -83,20 +84,32 @@ fn phone_target(target: &Value) -> Result<FaultTarget, ControlError> {
     }
 }
 
-/// `GET /control/faults`: those of YClients in force. What the WhatsApp service has in force isn't listed.
+/// `GET /control/faults`: those in force, of both services.
 pub async fn list(State(world): State<World>) -> Json<Vec<Value>> {
-    let shown = world.yclients.faults().into_iter().map(|(target, fault)| {
+    let yclients = world.yclients.faults().into_iter().map(|(target, fault)| {
         let target = match target {
             Target::All => json!("*"),
             Target::Salon(id) => json!(id.to_string()),
         };
-        let mut shown = json!({"service": "yclients", "target": target});
-        if let (Value::Object(shown), Value::Object(fault)) = (&mut shown, json!(fault)) {
-            shown.extend(fault);
-        }
-        shown
+        shown("yclients", target, json!(fault))
     });
-    Json(shown.collect())
+    let whatsapp = world.whatsapp.faults().into_iter().map(|(target, fault)| {
+        let target = match target {
+            FaultTarget::All => json!("*"),
+            FaultTarget::Number(number) => json!(number),
+        };
+        shown("whatsapp", target, json!(fault))
+    });
+    Json(yclients.chain(whatsapp).collect())
+}
+
+/// A fault as it could be wished for again.
+fn shown(service: &str, target: Value, fault: Value) -> Value {
+    let mut shown = Map::from_iter([("service".to_owned(), json!(service)), ("target".to_owned(), target)]);
+    if let Value::Object(fault) = fault {
+        shown.extend(fault.into_iter().filter(|(_, value)| !value.is_null()));
+    }
+    Value::Object(shown)
 }
 
 /// `DELETE /control/faults`: everything works again.

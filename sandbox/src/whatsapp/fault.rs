@@ -12,6 +12,8 @@ const MAX_DURATION_MS: u64 = 3_600_000;
 const MAX_SECONDS: u64 = 366 * 86_400;
 /// Largest frame a header can announce.
 const MAX_FRAME: u32 = (1 << 24) - 1;
+/// Largest content of a frame: the stanza around it and the seal take the rest.
+pub(crate) const MAX_LOAD: u32 = MAX_FRAME - 256;
 
 /// Whose links a fault hits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +59,7 @@ pub enum Enforcement {
 /// | `slow` | `ms`, `duration_ms?` | every stanza to the client is held back `ms` | until cleared or over, new links too |
 /// | `bad_frame` | | one frame that can't be decrypted | once, live links |
 /// | `half_frame` | `announced_bytes?`, `quiet?` | a frame header announces 16 MiB (or `announced_bytes`) that never come; all that is sent later counts as part of it. With `quiet` nothing is sent or read any more | once, live links |
+/// | `big_frame` | `bytes?` | one whole frame of nearly 16 MiB (or `bytes`) with a stanza nobody needs | once, live links |
 /// | `bad_node` | | one frame that decrypts to something that is no stanza | once, live links |
 /// | `bad_zlib` | | one frame that says it is compressed and isn't | once, live links |
 /// | `refuse_code` | `code?`, `count?` | the next `count` (1) requests for a pairing code get an error, 429 unless told otherwise; only for `*` or the number the code is for | until used up or cleared |
@@ -172,6 +175,12 @@ pub enum WhatsappFault {
         #[serde(default)]
         quiet: bool,
     },
+    /// Sends a stanza nobody needs, as large as a frame can be.
+    BigFrame {
+        /// How large; nearly 16 MiB when absent.
+        #[serde(default)]
+        bytes: Option<u32>,
+    },
     /// Sends something that decrypts and is no stanza.
     BadNode,
     /// Sends something that calls itself compressed and isn't.
@@ -220,6 +229,7 @@ pub(crate) fn validate(target: &FaultTarget, fault: WhatsappFault) -> Result<(),
         WhatsappFault::HalfFrame { announced_bytes: Some(bytes), .. } if !(1..=MAX_FRAME).contains(&bytes) => {
             Err(format!("announced_bytes must be 1 to {MAX_FRAME}"))
         }
+        WhatsappFault::BigFrame { bytes: Some(bytes) } if !(1..=MAX_LOAD).contains(&bytes) => Err(format!("bytes must be 1 to {MAX_LOAD}")),
         WhatsappFault::NewChatCap { total_quota: 0, .. } => Err("total_quota must be at least 1".into()),
         WhatsappFault::RefuseUpgrade { .. } if *target != FaultTarget::All => {
             Err("refuse_upgrade hits everyone: nobody is known before the WebSocket is open".into())
@@ -269,6 +279,7 @@ mod tests {
             WhatsappFault::Slow { ms: u64::MAX, duration_ms: None },
             WhatsappFault::Ban { seconds: 0, reason: None },
             WhatsappFault::HalfFrame { announced_bytes: Some(1 << 24), quiet: false },
+            WhatsappFault::BigFrame { bytes: Some(1 << 24) },
             WhatsappFault::NewChatCap { total_quota: 0, used_quota: None },
             WhatsappFault::RefuseUpgrade { code: 429, count: None },
         ] {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::fault::{FaultTarget, WhatsappFault};
+use super::fault::{FaultTarget, MAX_LOAD, WhatsappFault};
 use super::limits;
 use super::link::{Command, Damage, Ending};
 use super::phone::Phone;
@@ -47,6 +47,7 @@ fn command_of(fault: WhatsappFault) -> Option<Command> {
         WhatsappFault::Replaced | WhatsappFault::SecondClient { .. } => Some(Command::End(Ending::Replaced)),
         WhatsappFault::HalfOpen => Some(Command::Freeze),
         WhatsappFault::BadFrame => Some(Command::Spoil(Damage::Frame)),
+        WhatsappFault::BigFrame { bytes } => Some(Command::Spoil(Damage::Big(bytes.unwrap_or(MAX_LOAD)))),
         WhatsappFault::BadNode => Some(Command::Spoil(Damage::Node)),
         WhatsappFault::BadZlib => Some(Command::Spoil(Damage::Zlib)),
         WhatsappFault::HalfFrame { announced_bytes, quiet } => {

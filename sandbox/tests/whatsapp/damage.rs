@@ -35,11 +35,11 @@ async fn after_half_a_frame_the_client_is_deaf_and_believes_itself_online() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frame_without_a_stanza_in_it_is_survived() {
+async fn a_frame_without_a_stanza_in_it_or_with_far_too_much_is_survived() {
     let service = service().await;
     service.add_phone(GUEST).unwrap();
     let (mut salon, _) = Salon::paired(&service, SALON).await;
-    for fault in [WhatsappFault::BadNode, WhatsappFault::BadZlib] {
+    for fault in [WhatsappFault::BadNode, WhatsappFault::BadZlib, WhatsappFault::BigFrame { bytes: Some(1_000_000) }] {
         service.set_fault(salon_only(), fault).unwrap();
         assert!(hears(&salon.client()).await);
     }

@@ -45,6 +45,30 @@ async fn a_lost_answer_still_installs() {
 }
 
 #[tokio::test]
+async fn lasting_faults_of_both_services_are_listed_as_they_can_be_set_again() {
+    let world = World::start().await;
+    let faults = [
+        json!({"service": "yclients", "target": SALON.to_string(), "fault": "close_before"}),
+        json!({"service": "whatsapp", "target": "*", "fault": "outage", "duration_ms": 60_000}),
+        json!({"service": "whatsapp", "target": "*", "fault": "refuse_upgrade", "code": 429}),
+    ];
+    for fault in &faults {
+        world.fault(fault.clone()).await;
+    }
+    world.fault(json!({"service": "whatsapp", "fault": "drop"})).await;
+    let listed = world.control(Method::GET, "/control/faults", json!({})).await;
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), 3, "what is over at once is not listed: {listed:?}");
+    for fault in &faults {
+        let same = |shown: &&serde_json::Value| fault.as_object().unwrap().iter().all(|(key, value)| shown[key] == *value);
+        assert!(listed.iter().any(|shown| same(&shown)), "{fault} is not in {listed:?}");
+    }
+    world.control(Method::DELETE, "/control/faults", json!({})).await;
+    assert_eq!(world.control(Method::GET, "/control/faults", json!({})).await, json!([]));
+    world.sandbox.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_connection_dropped_before_leaves_everything_as_it_was() {
     let world = World::start().await;
     world.act("connect").await;

@@ -50,10 +50,18 @@ enum Effect {
 #[derive(Clone)]
 struct Lasting {
     target: FaultTarget,
+    /// As it was wished.
+    fault: WhatsappFault,
     effect: Effect,
     until: Option<Instant>,
     /// How often it may still take effect; `None` is unlimited.
     left: Option<u32>,
+}
+
+impl Lasting {
+    fn is_in_force(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| until > now) && self.left != Some(0)
+    }
 }
 
 /// The lasting faults. Asked on every stanza, so the empty book costs one atomic read.
@@ -75,9 +83,17 @@ impl FaultBook {
             return Err(format!("more than {MAX_LASTING} lasting faults"));
         }
         let until = duration.map(|duration| Instant::now() + duration);
-        book.push(Lasting { target, effect, until, left });
+        book.push(Lasting { target, fault, effect, until, left });
         self.in_use.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// What is in force, in the order it came.
+    pub(crate) fn list(&self) -> Vec<(FaultTarget, WhatsappFault)> {
+        let now = Instant::now();
+        let book = self.lasting.hold();
+        let lasting = book.iter().filter(|fault| fault.is_in_force(now));
+        lasting.map(|lasting| (lasting.target.clone(), lasting.fault)).collect()
     }
 
     pub(crate) fn clear(&self) {
@@ -142,7 +158,7 @@ impl FaultBook {
         }
         let now = Instant::now();
         let mut book = self.lasting.hold();
-        book.retain(|fault| fault.until.is_none_or(|until| until > now) && fault.left != Some(0));
+        book.retain(|fault| fault.is_in_force(now));
         book.iter_mut().find_map(|fault| {
             let meant = match &fault.target {
                 FaultTarget::All => true,
@@ -186,6 +202,7 @@ fn lasting_effect(fault: WhatsappFault) -> Option<(Effect, Option<Duration>, Opt
         | WhatsappFault::LoggedOut
         | WhatsappFault::BadFrame
         | WhatsappFault::HalfFrame { .. }
+        | WhatsappFault::BigFrame { .. }
         | WhatsappFault::BadNode
         | WhatsappFault::BadZlib
         | WhatsappFault::Timelock { .. }
@@ -217,8 +234,10 @@ mod tests {
         let book = FaultBook::default();
         book.note(FaultTarget::All, WhatsappFault::Silence { duration_ms: None }).expect("room in the book");
         assert!(book.is_silent(None));
+        assert_eq!(book.list(), [(FaultTarget::All, WhatsappFault::Silence { duration_ms: None })]);
         book.clear();
         assert!(!book.is_silent(None));
+        assert_eq!(book.list(), []);
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(crate) enum Damage {
     Zlib,
     /// A frame that is announced and never comes; quiet when nothing else comes either.
     HalfFrame { announced: u32, quiet: bool },
+    /// A whole frame with this many bytes nobody needs.
+    Big(u32),
 }
 
 /// How the service ends a link.
@@ -65,6 +67,10 @@ impl Link {
             Damage::Node => self.wire.write_plain(vec![0, 0xF8, 0x05, 0xFC, 0x20]).await?,
             // The flag for compression, the header of zlib, then nothing that could be inflated.
             Damage::Zlib => self.wire.write_plain(vec![2, 0x78, 0x9C, 0xFF, 0xFF, 0xFF, 0xFF]).await?,
+            Damage::Big(bytes) => {
+                let load = vec![0xA5; usize::try_from(bytes).unwrap_or(0)];
+                self.wire.write(&NodeBuilder::new("ib").children([NodeBuilder::new("junk").bytes(load).build()]).build()).await?;
+            }
             Damage::HalfFrame { announced, quiet } => {
                 self.wire.write_half_frame(announced).await?;
                 if quiet {

@@ -31,7 +31,7 @@ use ractor::ActorRef;
 use thiserror::Error;
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use crate::fleet::{CallError, FleetMsg};
+use crate::fleet::{CallError, FleetAsk, FleetMsg, answered};
 use crate::ids::{CompanyId, Phone, SalonId, Secret};
 use crate::ports::{PasskeyAssertion, Records};
 use crate::records::{Erasure, EventRecord};
@@ -138,11 +138,7 @@ impl Door {
         let (reply, answer) = oneshot::channel();
         let message = CompanyMsg::Request(question(Ask { reply, _admitted: admitted }));
         actor.send_message(message).map_err(|_| CallError::Unavailable)?;
-        match tokio::time::timeout(within, answer).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(CallError::Unavailable),
-            Err(_) => Err(CallError::Timeout),
-        }
+        answered(within, answer).await
     }
 }
 
@@ -279,20 +275,39 @@ impl CompanyHandle {
     /// Takes the link back after `Replaced`, `Banned` (when over) or `Outdated`, or restarts what is parked or waits. Harmless otherwise.
     pub async fn reconnect(&self) -> Result<(), CallError> {
         if self.door.actor.borrow().is_none() {
-            let unpark = FleetMsg::Unpark(self.door.company_id);
-            return self.door.fleet.send_message(unpark).map_err(|_| CallError::Unavailable);
+            return self.unpark().await;
         }
         self.ask(Request::Reconnect).await
     }
 
-    /// Stops the session; credentials are kept. [`CompanyHandle::reconnect`] or a registration starts it again.
-    pub async fn stop(&self) -> Result<(), CallError> {
-        self.ask(Request::StopSession).await
+    /// As [`CompanyHandle::reconnect`], and a link that runs is closed in good order and opened anew. For operators.
+    pub async fn restart(&self) -> Result<(), CallError> {
+        if self.door.actor.borrow().is_none() {
+            return self.unpark().await;
+        }
+        self.ask(Request::Restart).await
     }
 
-    /// Removes our device at WhatsApp and forgets the credentials. Harmless when nothing is linked.
+    /// Stops the session; credentials are kept. [`CompanyHandle::reconnect`] or a registration starts it again. `Unavailable` while the
+    /// session is being restarted.
+    pub async fn stop(&self) -> Result<(), CallError> {
+        self.ask(Request::StopSession).await?
+    }
+
+    /// Removes our device at WhatsApp and forgets the credentials. Harmless when nothing is linked. `Unavailable` while the session is down
+    /// or parked: restart it first.
     pub async fn log_out(&self) -> Result<(), CallError> {
-        self.ask(Request::LogOut).await
+        self.ask(Request::LogOut).await?
+    }
+
+    /// Starts a company whose actor is parked, or waits for its restart, now.
+    async fn unpark(&self) -> Result<(), CallError> {
+        let door = &self.door;
+        let admitted = door.admission.clone().try_acquire_owned().map_err(|_| CallError::Busy)?;
+        let (reply, answer) = oneshot::channel();
+        let unpark = FleetMsg::Unpark(door.company_id, FleetAsk::new(reply, admitted));
+        door.fleet.send_message(unpark).map_err(|_| CallError::Unavailable)?;
+        answered(door.settings.call_timeout, answer).await
     }
 
     /// Begins the activation, or tells where it stands when it is under way or done.

@@ -8,6 +8,7 @@ mod admission;
 mod mail;
 mod overview;
 mod registration;
+mod restore;
 mod statistics;
 mod supervision;
 mod upkeep;
@@ -27,7 +28,7 @@ use crate::ports::{MarketplaceError, Ports, RecordsError, SignatureError};
 use crate::records::StoredCompany;
 use crate::settings::FleetSettings;
 
-pub(crate) use actor::{DialPermit, FleetMsg};
+pub(crate) use actor::{Ask as FleetAsk, DialPermit, FleetMsg, answered};
 pub(crate) use admission::Lane;
 pub use mail::LegacyOutcome;
 pub use statistics::Statistics;
@@ -280,12 +281,7 @@ impl FleetHandle {
         self.open()?;
         let admitted = self.inner.admission.clone().try_acquire_owned().map_err(|_| CallError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        let message = question(Ask { reply, _admitted: admitted });
-        self.inner.actor.send_message(message).map_err(|_| CallError::Unavailable)?;
-        match tokio::time::timeout(self.inner.settings.call_timeout, answer).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(CallError::Unavailable),
-            Err(_) => Err(CallError::Timeout),
-        }
+        self.inner.actor.send_message(question(Ask::new(reply, admitted))).map_err(|_| CallError::Unavailable)?;
+        answered(self.inner.settings.call_timeout, answer).await
     }
 }

@@ -3,7 +3,7 @@
 //! The shell carries the machine's effects out in order. A commit that fails holds back everything after it and is tried again, 100 ms
 //! doubling to 5 s, for as long as it takes: nothing is shown that is not stored, and the link stays up meanwhile, because
 //! a full disk must not take every salon off line. Only when [`HELD_AT_MOST`] effects wait does the actor give up and let the company
-//! restart it.
+//! restart it. One thing is told meanwhile: a session that was shown online and is not any more.
 
 mod link;
 pub(crate) mod machine;
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
 use crate::company::CompanyMsg;
@@ -26,7 +27,7 @@ use crate::session::link::Link;
 use crate::session::machine::{Effect, Input, Machine, Moment, Note, Origin, Snapshot, Timer, TimerKind, Wish};
 use crate::settings::FleetSettings;
 use crate::task::OwnedTimer;
-use crate::view::StateReason;
+use crate::view::{NextStep, SessionState, SessionView, StateReason};
 
 /// First wait before a failed commit is tried again, and the longest.
 pub(crate) const COMMIT_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -44,8 +45,8 @@ pub(crate) enum SessionMsg {
     Wish(Wish),
     /// The fleet's permit to dial.
     Granted(DialPermit),
-    /// A link said something.
-    Fact(Generation, LinkFact),
+    /// A link said something; holds its place among what may wait for the session.
+    Fact(Generation, LinkFact, OwnedSemaphorePermit),
     /// A link ended.
     Ended(Generation, LinkEnd),
     /// A timer ran out.
@@ -98,6 +99,8 @@ pub(crate) struct Shell {
     commit_again: Option<OwnedTimer>,
     failures: u32,
     stopping: bool,
+    /// What the company was told last.
+    told: Option<Box<Snapshot>>,
 }
 
 impl Actor for Session {
@@ -118,6 +121,7 @@ impl Actor for Session {
             commit_again: None,
             failures: 0,
             stopping: false,
+            told: None,
         })
     }
 
@@ -163,7 +167,7 @@ impl Shell {
                 self.permit = Some(permit);
                 Input::DialGranted
             }
-            SessionMsg::Fact(generation, fact) => Input::Fact(generation, fact),
+            SessionMsg::Fact(generation, fact, _place) => Input::Fact(generation, fact),
             SessionMsg::Ended(generation, end) => {
                 if self.link.as_ref().is_some_and(|link| link.generation() == generation) {
                     self.link = None;
@@ -251,12 +255,29 @@ impl Shell {
         let wait = doubled(COMMIT_AGAIN.0, COMMIT_AGAIN.1, self.failures);
         self.failures = self.failures.saturating_add(1);
         self.commit_again = Some(OwnedTimer::start(myself, wait, SessionMsg::CommitAgain));
+        self.admit_silence();
+    }
+
+    /// What comes next can't be stored, so it can't be shown; but what is shown must not say `Online` when WhatsApp does not answer.
+    fn admit_silence(&mut self) {
+        let Some(machine) = self.machine.as_ref().filter(|machine| !machine.answers()) else { return };
+        let Some(told) = self.told.as_ref().filter(|told| told.view.state == SessionState::Online) else { return };
+        let (state, reason, action) = (SessionState::Backoff, Some(StateReason::StoreFailed), Some(NextStep::Wait));
+        let view =
+            SessionView { state, reason, action, since: self.args.ports.clock.now(), retry_at: None, calm: None, ..told.view.clone() };
+        let snapshot = Snapshot { view, linked: told.linked, link_gone: machine.at_rest() };
+        self.show(Box::new(snapshot));
+    }
+
+    fn show(&mut self, snapshot: Box<Snapshot>) {
+        self.told = Some(snapshot.clone());
+        self.report(SessionReport::Moved(snapshot));
     }
 
     fn perform(&mut self, effect: Effect, myself: &ActorRef<SessionMsg>) {
         match effect {
             Effect::Persist(_) | Effect::EraseCredentials(_) => {} // committed by `flush`
-            Effect::Publish(snapshot) => self.report(SessionReport::Moved(snapshot)),
+            Effect::Publish(snapshot) => self.show(snapshot),
             Effect::RequestDial => self.request_dial(myself),
             Effect::OpenLink(generation) => self.open(generation, myself),
             Effect::Command(command) => {

@@ -25,8 +25,14 @@ pub struct FleetSettings {
     pub stable_after: Duration,
     /// Between two probes of an online link.
     pub probe_every: Duration,
+    /// A probe of which the link says nothing within this counts as unanswered. Longer than the link itself waits for WhatsApp.
+    pub answer_within: Duration,
     /// After `Replaced`: one probe after this.
     pub replaced_probe_after: Duration,
+    /// After `Outdated`: another try, with the version of that day, after this and up to a quarter more.
+    pub outdated_retry_after: Duration,
+    /// A link that comes back within this was never lost to people.
+    pub flap_grace: Duration,
     /// How long after the redirect an activation may begin or be retried.
     pub activation_window: Duration,
     /// First wait between activation calls; doubles up to `activation_backoff_max`.
@@ -63,7 +69,10 @@ impl Default for FleetSettings {
             backoff_max: Duration::from_secs(300),
             stable_after: Duration::from_secs(60),
             probe_every: Duration::from_secs(180),
+            answer_within: Duration::from_secs(30),
             replaced_probe_after: Duration::from_secs(600),
+            outdated_retry_after: Duration::from_secs(3600),
+            flap_grace: Duration::from_secs(10),
             activation_window: Duration::from_secs(3600),
             activation_backoff_min: Duration::from_secs(2),
             activation_backoff_max: Duration::from_secs(300),

@@ -205,6 +205,15 @@ pub struct PairingView {
     pub expires_at: DateTime<Utc>,
 }
 
+/// An online session lost its link a moment ago and is expected back: no news for people yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Calm {
+    /// Since when it had been online.
+    pub online_since: DateTime<Utc>,
+    /// From then on people are told.
+    pub until: DateTime<Utc>,
+}
+
 /// The session's part of the picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionView {
@@ -234,9 +243,22 @@ pub struct SessionView {
     pub link: LinkView,
     /// Number of the present or last link.
     pub generation: Generation,
+    /// See [`Calm`] and [`SessionView::for_people`].
+    pub calm: Option<Calm>,
 }
 
 impl SessionView {
+    /// As people see it: a link that is back within seconds was never lost to them. Machines read the fields themselves.
+    #[must_use]
+    pub fn for_people(&self) -> Self {
+        match self.calm {
+            Some(calm) => {
+                Self { state: SessionState::Online, since: calm.online_since, reason: None, retry_at: None, action: None, ..self.clone() }
+            }
+            None => self.clone(),
+        }
+    }
+
     /// A session that nothing is known of.
     pub fn at_rest(now: DateTime<Utc>) -> Self {
         Self {
@@ -253,6 +275,7 @@ impl SessionView {
             limits: Limits::default(),
             link: LinkView::default(),
             generation: Generation::default(),
+            calm: None,
         }
     }
 }
@@ -304,6 +327,12 @@ impl CompanyView {
     /// The public id of the session.
     pub fn session_id(&self) -> SessionId {
         SessionId::of(self.salon_id)
+    }
+
+    /// The picture with the session as people see it.
+    #[must_use]
+    pub fn for_people(&self) -> Self {
+        Self { session: self.session.for_people(), ..self.clone() }
     }
 
     /// True only while WhatsApp answers.

@@ -10,6 +10,7 @@ use super::keys::Enrolment;
 use super::onboarding::Visit;
 use super::saga::SagaNews;
 use super::{ActivateRequestError, PairingError, PasskeyError, QrError};
+use crate::fleet::CallError;
 use crate::ids::{Phone, Secret};
 use crate::ports::{PasskeyAssertion, RecordsError};
 use crate::records::Erasure;
@@ -54,10 +55,12 @@ pub(crate) enum Request {
     PasskeyConfirm(Ask<Result<(), PasskeyError>>),
     /// See `CompanyHandle::reconnect`.
     Reconnect(Ask<()>),
+    /// See `CompanyHandle::restart`.
+    Restart(Ask<()>),
     /// See `CompanyHandle::stop`.
-    StopSession(Ask<()>),
+    StopSession(Ask<Result<(), CallError>>),
     /// See `CompanyHandle::log_out`.
-    LogOut(Ask<()>),
+    LogOut(Ask<Result<(), CallError>>),
     /// See `CompanyHandle::activate`.
     Activate(Ask<Result<ActivationView, ActivateRequestError>>),
     /// See `CompanyHandle::erase`.
@@ -205,14 +208,12 @@ async fn answer(desk: &mut Desk, request: Request) {
             desk.reconnect().await;
             ask.done();
         }
-        Request::StopSession(ask) => {
-            desk.stop_session();
+        Request::Restart(ask) => {
+            desk.restart().await;
             ask.done();
         }
-        Request::LogOut(ask) => {
-            desk.log_out();
-            ask.done();
-        }
+        Request::StopSession(ask) => ask.answer(desk.stop_session()),
+        Request::LogOut(ask) => ask.answer(desk.log_out()),
         Request::Activate(ask) => ask.answer(desk.activate().await),
         Request::Register(visit, ask) => ask.answer(desk.register(&visit).await),
         Request::Enroll(enrolment, ask) => ask.answer(desk.enroll(&enrolment).await),

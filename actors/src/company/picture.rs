@@ -83,6 +83,7 @@ pub(crate) fn session_down(last: &SessionView, retry_at: Option<DateTime<Utc>>, 
         pairing: None,
         passkey: None,
         limits: Limits::default(),
+        calm: None,
         ..last.clone()
     }
 }

@@ -13,8 +13,8 @@ use crate::fleet::CallError;
 use crate::ids::Phone;
 use crate::ports::{PasskeyAssertion, RecordsError};
 use crate::records::{Change, EventKind, IntegrationStatus};
+use crate::session::SessionReport;
 use crate::session::machine::{Note, Snapshot, Wish};
-use crate::session::{SessionReport, machine};
 use crate::task::OwnedTimer;
 use crate::view::{ActivationView, PairingView, PasskeyStage, SessionState, StateReason};
 
@@ -216,16 +216,19 @@ impl Desk {
         }
     }
 
-    pub(super) fn stop_session(&mut self) {
-        if self.held().is_none() {
-            self.wish(Wish::Stop(StateReason::Stopped));
+    pub(super) async fn restart(&mut self) {
+        if self.held().is_none() && !self.unpark().await {
+            self.wish(Wish::Restart);
         }
     }
 
-    pub(super) fn log_out(&mut self) {
-        if self.held().is_none() {
-            self.wish(machine::Wish::LogOut);
-        }
+    pub(super) fn stop_session(&mut self) -> Result<(), CallError> {
+        let rests = self.held().is_some() || matches!(self.child, Child::Parked { .. });
+        if rests || self.wish(Wish::Stop(StateReason::Stopped)) { Ok(()) } else { Err(CallError::Unavailable) }
+    }
+
+    pub(super) fn log_out(&mut self) -> Result<(), CallError> {
+        if self.held().is_some() || self.wish(Wish::LogOut) { Ok(()) } else { Err(CallError::Unavailable) }
     }
 
     pub(super) async fn activate(&mut self) -> Result<ActivationView, ActivateRequestError> {

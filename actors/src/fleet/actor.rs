@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::Instant;
 
 use super::admission::{Admission, Lane, Next};
-use super::{DrainReport, FleetOverview};
+use super::{CallError, DrainReport, FleetOverview, restore};
 use crate::company::{Company, CompanyHandle, CompanyMsg, DeskArgs, Door, Presence, picture};
 use crate::ids::{CompanyId, SalonId};
 use crate::ports::Ports;
@@ -23,11 +23,24 @@ use crate::view::CompanyView;
 /// A question with the way back for its answer; holds the caller's place among what may wait for the fleet.
 #[derive(Debug)]
 pub(crate) struct Ask<T> {
-    pub(super) reply: oneshot::Sender<T>,
-    pub(super) _admitted: OwnedSemaphorePermit,
+    reply: oneshot::Sender<T>,
+    _admitted: OwnedSemaphorePermit,
+}
+
+/// The answer to an [`Ask`].
+pub(crate) async fn answered<T>(within: Duration, answer: oneshot::Receiver<T>) -> Result<T, CallError> {
+    match tokio::time::timeout(within, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(_)) => Err(CallError::Unavailable),
+        Err(_) => Err(CallError::Timeout),
+    }
 }
 
 impl<T> Ask<T> {
+    pub(crate) fn new(reply: oneshot::Sender<T>, admitted: OwnedSemaphorePermit) -> Self {
+        Self { reply, _admitted: admitted }
+    }
+
     fn answer(self, answer: T) {
         let _ = self.reply.send(answer);
     }
@@ -64,7 +77,7 @@ pub(crate) enum FleetMsg {
     /// The crashed company may be started again.
     RestartDue(CompanyId),
     /// Somebody acts on a parked company.
-    Unpark(CompanyId),
+    Unpark(CompanyId, Ask<()>),
     /// The process ends.
     Drain(Duration, oneshot::Sender<DrainReport>),
     /// The time for it is over.
@@ -119,6 +132,8 @@ pub(super) struct Root {
     pub(super) companies: HashMap<CompanyId, Entry>,
     pub(super) salons: HashMap<SalonId, CompanyId>,
     pub(super) actors: HashMap<ActorId, CompanyId>,
+    /// Places in the queue for sessions that have not dialled since the start.
+    pub(super) ranks: HashMap<CompanyId, u32>,
     pub(super) admission: Admission<ActorRef<SessionMsg>>,
     pub(super) dial_due: Option<OwnedTimer>,
     pub(super) restored: bool,
@@ -151,6 +166,7 @@ impl Actor for Fleet {
             companies: HashMap::new(),
             salons: HashMap::new(),
             actors: HashMap::new(),
+            ranks: HashMap::new(),
             dial_due: None,
             restored: false,
             draining: None,
@@ -181,11 +197,7 @@ impl Actor for Fleet {
 impl Root {
     async fn handle(&mut self, message: FleetMsg) {
         match message {
-            FleetMsg::Restore(stored) => {
-                for company in stored {
-                    self.ensure(company).await;
-                }
-            }
+            FleetMsg::Restore(stored) => self.restore(stored).await,
             FleetMsg::Find(id, ask) => ask.answer(self.handle_of(id)),
             FleetMsg::FindBySalon(salon, ask) => {
                 let found = self.salons.get(&salon).and_then(|id| self.handle_of(*id));
@@ -201,7 +213,8 @@ impl Root {
             }
             FleetMsg::Mail(id, _place) => self.mail(id).await,
             FleetMsg::DialWanted { company, lane, session } => {
-                self.admission.ask(company, lane, session, Instant::now());
+                let rank = self.ranks.remove(&company);
+                self.admission.ask(company, lane, rank, session, Instant::now());
                 self.grant();
             }
             FleetMsg::PermitBack => {
@@ -213,7 +226,10 @@ impl Root {
                 self.grant();
             }
             FleetMsg::RestartDue(id) => self.restart(id).await,
-            FleetMsg::Unpark(id) => self.unpark(id).await,
+            FleetMsg::Unpark(id, ask) => {
+                self.unpark(id).await;
+                ask.answer(());
+            }
             FleetMsg::Drain(grace, reply) => self.drain(grace, reply),
             FleetMsg::GraceOver => self.drained(),
         }
@@ -228,6 +244,14 @@ impl Root {
             Ok(Some(stored)) => drop(self.ensure(stored).await),
             Ok(None) => {}
             Err(error) => tracing::warn!(company.id = %id, error = %error, "a webhook waits: its company can't be loaded"),
+        }
+    }
+
+    async fn restore(&mut self, stored: Vec<StoredCompany>) {
+        let ordered = restore::by_activity(stored);
+        self.ranks = restore::ranks(&ordered);
+        for company in ordered {
+            self.ensure(company).await;
         }
     }
 

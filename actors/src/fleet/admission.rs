@@ -1,7 +1,7 @@
-//! Who may dial next: first come, first served, not too many at once, not too fast. Two queues take turns, so that an owner in front of the page
-//! does not wait behind a thousand sessions that are being restored. Pure.
+//! Who may dial next: not too many at once, not too fast, first come, first served; at a start, by rank. Two queues take turns, so that an
+//! owner in front of the page does not wait behind a thousand sessions that are being restored. Pure.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -41,6 +41,9 @@ impl Lane {
     }
 }
 
+/// By rank, then by arrival. Who has no rank comes after those who have.
+type Place = (u32, u64);
+
 /// The queues of companies that want to dial. `T` is where the permit goes.
 #[derive(Debug)]
 pub(crate) struct Admission<T> {
@@ -48,8 +51,9 @@ pub(crate) struct Admission<T> {
     pace: Option<Duration>,
     at_once: usize,
     out: usize,
-    owners: VecDeque<CompanyId>,
-    restores: VecDeque<CompanyId>,
+    owners: BTreeMap<Place, CompanyId>,
+    restores: BTreeMap<Place, CompanyId>,
+    arrivals: u64,
     /// Whose turn it is.
     turn: Lane,
     waiting: HashMap<CompanyId, (T, Instant)>,
@@ -64,8 +68,9 @@ impl<T> Admission<T> {
             pace,
             at_once: at_once.max(1),
             out: 0,
-            owners: VecDeque::new(),
-            restores: VecDeque::new(),
+            owners: BTreeMap::new(),
+            restores: BTreeMap::new(),
+            arrivals: 0,
             turn: Lane::Owner,
             waiting: HashMap::new(),
             not_before: None,
@@ -73,13 +78,15 @@ impl<T> Admission<T> {
     }
 
     /// Queues a company. One that waits already keeps its place.
-    pub(crate) fn ask(&mut self, company: CompanyId, lane: Lane, whom: T, now: Instant) {
+    pub(crate) fn ask(&mut self, company: CompanyId, lane: Lane, rank: Option<u32>, whom: T, now: Instant) {
         if self.waiting.insert(company, (whom, now)).is_none() {
-            self.queue(lane).push_back(company);
+            let place = (rank.unwrap_or(u32::MAX), self.arrivals);
+            self.arrivals += 1;
+            self.queue(lane).insert(place, company);
         }
     }
 
-    fn queue(&mut self, lane: Lane) -> &mut VecDeque<CompanyId> {
+    fn queue(&mut self, lane: Lane) -> &mut BTreeMap<Place, CompanyId> {
         match lane {
             Lane::Owner => &mut self.owners,
             Lane::Restore => &mut self.restores,
@@ -90,7 +97,7 @@ impl<T> Admission<T> {
     fn pop(&mut self) -> Option<(T, Instant)> {
         let lane = if self.queue(self.turn).is_empty() { self.turn.other() } else { self.turn };
         self.turn = lane.other();
-        let company = self.queue(lane).pop_front()?;
+        let (_, company) = self.queue(lane).pop_first()?;
         self.waiting.remove(&company)
     }
 
@@ -123,6 +130,8 @@ impl<T> Admission<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -158,7 +167,7 @@ mod tests {
     fn five_hundred_dials_come_in_order_and_never_faster_than_the_pace() {
         let start = Instant::now();
         let mut admission = Admission::new(Some(20), 64);
-        (1..=500).for_each(|id| admission.ask(company(id), Lane::Restore, id, start));
+        (1..=500).for_each(|id| admission.ask(company(id), Lane::Restore, None, id, start));
         let granted = drain(&mut admission, start, Duration::from_millis(200));
         let order: Vec<u64> = granted.iter().map(|(who, _)| *who).collect();
         assert_eq!(order, (1..=500).collect::<Vec<_>>());
@@ -171,7 +180,7 @@ mod tests {
     fn no_more_than_the_limit_dial_at_once() {
         let start = Instant::now();
         let mut admission = Admission::new(None, 3);
-        (1..=4).for_each(|id| admission.ask(company(id), Lane::Restore, id, start));
+        (1..=4).for_each(|id| admission.ask(company(id), Lane::Restore, None, id, start));
         for id in 1..=3 {
             assert_eq!(admission.next(start, 0.0), Next::Grant(id, Duration::ZERO));
         }
@@ -184,9 +193,9 @@ mod tests {
     fn asking_again_keeps_the_place_and_brings_no_second_permit() {
         let start = Instant::now();
         let mut admission = Admission::new(None, 9);
-        admission.ask(company(1), Lane::Restore, 10, start);
-        admission.ask(company(2), Lane::Restore, 20, start);
-        admission.ask(company(1), Lane::Restore, 11, start);
+        admission.ask(company(1), Lane::Restore, None, 10, start);
+        admission.ask(company(2), Lane::Restore, None, 20, start);
+        admission.ask(company(1), Lane::Restore, None, 11, start);
         assert_eq!(admission.next(start, 0.0), Next::Grant(11, Duration::ZERO));
         assert_eq!(admission.next(start, 0.0), Next::Grant(20, Duration::ZERO));
         assert_eq!(admission.next(start, 0.0), Next::Nothing);
@@ -196,12 +205,23 @@ mod tests {
     fn an_owner_does_not_wait_behind_a_thousand_restores_and_those_go_on() {
         let start = Instant::now();
         let mut admission = Admission::new(None, 9999);
-        (1..=1000).for_each(|id| admission.ask(company(id), Lane::Restore, id, start));
-        (2001..=2003).for_each(|id| admission.ask(company(id), Lane::Owner, id, start));
+        (1..=1000).for_each(|id| admission.ask(company(id), Lane::Restore, None, id, start));
+        (2001..=2003).for_each(|id| admission.ask(company(id), Lane::Owner, None, id, start));
         let granted = drain(&mut admission, start, Duration::ZERO);
         let first: Vec<u64> = granted.iter().take(7).map(|(who, _)| *who).collect();
         assert_eq!(first, [2001, 1, 2002, 2, 2003, 3, 4]);
         assert_eq!(granted.len(), 1003);
+    }
+
+    #[test]
+    fn at_a_start_rank_comes_before_arrival_and_later_losses_wait_behind() {
+        let start = Instant::now();
+        let mut admission = Admission::new(None, 9999);
+        for (id, rank) in [(1, Some(2)), (2, None), (3, Some(0)), (4, None), (5, Some(1))] {
+            admission.ask(company(id), Lane::Restore, rank, id, start);
+        }
+        let order: Vec<u64> = drain(&mut admission, start, Duration::ZERO).iter().map(|(who, _)| *who).collect();
+        assert_eq!(order, [3, 5, 1, 2, 4]);
     }
 
     proptest! {
@@ -209,7 +229,7 @@ mod tests {
         fn everybody_gets_a_turn(rate in proptest::option::of(1_u32..100), at_once in 1_usize..10, n in 1_u64..60, hold_ms in 0_u64..500) {
             let start = Instant::now();
             let mut admission = Admission::new(rate, at_once);
-            (1..=n).for_each(|id| admission.ask(company(id), Lane::Restore, id, start));
+            (1..=n).for_each(|id| admission.ask(company(id), Lane::Restore, None, id, start));
             let granted = drain(&mut admission, start, Duration::from_millis(hold_ms));
             prop_assert_eq!(granted.len() as u64, n);
         }

@@ -104,6 +104,8 @@ pub enum LinkFact {
     NewChatCap(Option<NewChatCap>),
     /// A sample of the client's numbers since the link began.
     Measured(LinkNumbers),
+    /// Something suggests that the link no longer hears WhatsApp: it should be probed now.
+    Doubtful,
     /// WhatsApp answered our probe.
     ProbeAnswered,
     /// It did not.

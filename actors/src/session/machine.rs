@@ -18,6 +18,7 @@
 //!
 //! What must hold, and the property tests check:
 //! - a final state (bottom right) is left only by the owner, an operator, or a moment it named itself (`retry_at`);
+//! - waits between dials grow with each loss, up to a limit, and only a link that stayed up for a while makes them short again;
 //! - `Online` only after an `Online` fact of the present link; what an older link says is dropped;
 //! - one link at a time: nothing is opened before the last one ended or was dropped;
 //! - what has to survive is persisted before it is published; once paired, `desired = Online` comes first.
@@ -46,16 +47,18 @@ use crate::ports::LinkCommand;
 use crate::records::{Desired, SessionRecord};
 use crate::restart::full_jitter;
 use crate::settings::FleetSettings;
-use crate::view::{PairingView, PasskeyView, QrView, SessionState, StateReason};
+use crate::view::{Calm, PairingView, PasskeyView, QrView, SessionState, StateReason};
 
 use account::Account;
 
 /// How long a link may take to close in good order before it is dropped. The protocol client flushes for up to 5 s twice.
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
-/// How long an answer to our probe may take before we count it as missing ourselves; the link's own limit is shorter.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// Probes without an answer, one after the other, that make a session deaf.
 const DEAF_AFTER: u32 = 2;
+/// A link that is taken over again within this is not probed again: two programs that take turns would go on for ever.
+const REPLACED_AGAIN_WITHIN: Duration = Duration::from_secs(24 * 3600);
+/// Whoever was banned together comes back spread over a tenth of the ban, at most this.
+const BAN_SPREAD_AT_MOST: Duration = Duration::from_secs(60);
 
 /// The place for the one link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,10 +113,12 @@ pub(crate) struct Machine {
     account: Account,
     /// Losses since the last stable time: the exponent of the backoff.
     losses: u32,
-    /// The one immediate reconnect after 515 is used up until the next `Online` or `Paired`.
+    /// The one immediate reconnect after 515 is used up until the link was stable, or the next `Paired`.
     restarted: bool,
-    /// The one probe after `Replaced` is used up until the link was stable or somebody took it back.
-    replaced_probed: bool,
+    /// When the one probe after `Replaced` was made; forgotten when somebody took the link back.
+    replaced_probed: Option<DateTime<Utc>>,
+    /// See [`Calm`].
+    calm: Option<Calm>,
     unanswered: u32,
     asked_at: Option<DateTime<Utc>>,
     paired_at: Option<DateTime<Utc>>,
@@ -160,6 +165,11 @@ impl Machine {
         self.generation
     }
 
+    /// Does WhatsApp answer?
+    pub(crate) fn answers(&self) -> bool {
+        self.state == SessionState::Online
+    }
+
     /// Do credentials exist?
     pub(crate) fn linked(&self) -> bool {
         self.own.is_some()
@@ -176,6 +186,7 @@ impl Machine {
     }
 
     fn enter(&mut self, state: SessionState, reason: Option<StateReason>, now: DateTime<Utc>) {
+        let online_since = self.since;
         if state != self.state || reason != self.reason {
             self.since = now;
         }
@@ -192,9 +203,22 @@ impl Machine {
             self.wanted = None;
             self.trouble = None;
         }
+        self.consider_calm(state, online_since, now);
         self.state = state;
         self.reason = reason;
         self.retry_at = None;
+    }
+
+    /// A linked session that falls from `Online` has a moment to come back before people hear of it.
+    fn consider_calm(&mut self, next: SessionState, online_since: DateTime<Utc>, now: DateTime<Utc>) {
+        let passing = matches!(next, SessionState::Connecting | SessionState::Backoff | SessionState::Deaf) && self.own.is_some();
+        if !passing || self.draining {
+            self.calm = None;
+            self.clear(TimerKind::Calm);
+        } else if self.state == SessionState::Online && !self.settings.flap_grace.is_zero() {
+            self.calm = Some(Calm { online_since, until: later(now, self.settings.flap_grace) });
+            self.set(TimerKind::Calm, self.settings.flap_grace);
+        }
     }
 
     /// Goes for a new link, as soon as the old one is gone and the fleet permits.
@@ -202,6 +226,7 @@ impl Machine {
         self.clear(TimerKind::Backoff);
         self.clear(TimerKind::ReplacedProbe);
         self.clear(TimerKind::BanOver);
+        self.clear(TimerKind::RetryOutdated);
         self.enter(state, reason, now);
         match &mut self.slot {
             Slot::Free => {
@@ -230,6 +255,7 @@ impl Machine {
             self.actions.push(Effect::ClearTimer(kind));
         }
         self.wanted = None;
+        self.calm = None;
         self.slot = match self.slot {
             Slot::Free | Slot::Queued => Slot::Free,
             Slot::Open => {

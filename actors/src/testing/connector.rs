@@ -29,6 +29,10 @@ pub enum Step {
     End(LinkEnd),
     /// The link's code panics.
     Panic,
+    /// The link's code runs in circles without ever waiting, until the other end of this is dropped. Keeps a thread busy.
+    Spin(Arc<()>),
+    /// Says that WhatsApp answered, this often and without a pause.
+    Flood(usize),
 }
 
 /// The life of one link. After the last step it stays until it is told to close or the test ends it.
@@ -151,6 +155,19 @@ impl FakeLink {
     /// Makes the link's code panic.
     pub fn panic(&self) {
         let _ = self.hand.send(Step::Panic);
+    }
+
+    /// Makes the link's code run in circles, on one thread, until the returned guard is dropped.
+    #[must_use]
+    pub fn spin(&self) -> Arc<()> {
+        let guard = Arc::new(());
+        let _ = self.hand.send(Step::Spin(guard.clone()));
+        guard
+    }
+
+    /// Makes the link say more than its session can take.
+    pub fn flood(&self, facts: usize) {
+        let _ = self.hand.send(Step::Flood(facts));
     }
 
     /// The phone scanned: credentials, then 515, as the real service does after every pairing.
@@ -277,6 +294,16 @@ impl FakeConnector {
             Step::Wait(_) => None, // the loop in `run` waits
             Step::End(end) => Some(end),
             Step::Panic => panic!("scripted panic in the link"),
+            Step::Flood(facts) => {
+                (0..facts).for_each(|_| reports.report(LinkFact::ProbeAnswered));
+                None
+            }
+            Step::Spin(guard) => {
+                while Arc::strong_count(&guard) > 1 {
+                    std::hint::spin_loop();
+                }
+                None
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 
 mod inbox;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -44,6 +44,7 @@ struct Store {
     disk: Disk,
     commits: u64,
     failing: u64,
+    failing_for: HashSet<CompanyId>,
     crash_in: Option<u64>,
     closed: bool,
 }
@@ -64,6 +65,18 @@ impl MemoryRecords {
     /// The next `n` writes fail with [`RecordsError::Failed`] and change nothing.
     pub fn fail_next_commits(&self, n: u64) {
         self.lock().failing = n;
+    }
+
+    /// Every commit about this company fails, until [`MemoryRecords::mend`].
+    pub fn fail_commits_of(&self, company: CompanyId) {
+        self.lock().failing_for.insert(company);
+    }
+
+    /// Commits work again.
+    pub fn mend(&self) {
+        let mut store = self.lock();
+        store.failing_for.clear();
+        store.failing = 0;
     }
 
     /// After `n` more writes every operation fails with [`RecordsError::Closed`], as in a process that just died.
@@ -205,6 +218,22 @@ impl Disk {
     }
 }
 
+fn whose(change: &Change) -> CompanyId {
+    match change {
+        Change::PutCompany(company) => company.company_id,
+        Change::PutSession(session) => session.company_id,
+        Change::PutActivation(activation) => activation.company_id,
+        Change::AppendEvent(event) => event.company_id,
+        Change::PlanErasure(erasure) => erasure.company_id,
+        Change::ClearActivation(id)
+        | Change::EraseSession(id)
+        | Change::InboxDone(id, _)
+        | Change::InboxFailed(id, _)
+        | Change::InboxDead(id, _, _)
+        | Change::EraseSalonData(id, _) => *id,
+    }
+}
+
 fn new_record(company_id: CompanyId, new: NewCompany) -> CompanyRecord {
     CompanyRecord {
         company_id,
@@ -254,6 +283,10 @@ impl Records for MemoryRecords {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), RecordsError> {
+        let fails = changes.iter().any(|change| self.lock().failing_for.contains(&whose(change)));
+        if fails {
+            return Err(RecordsError::Failed("scripted failure of one company".into()));
+        }
         self.write(|disk| changes.into_iter().for_each(|change| disk.apply(change)))
     }
 

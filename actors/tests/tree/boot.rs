@@ -15,7 +15,7 @@ use crate::faults::active_salon;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// A store with this many linked salons.
-async fn linked_salons(world: &World, n: u32) {
+pub async fn linked_salons(world: &World, n: u32) {
     for id in 1..=n {
         let now = frontdesk_actors::ports::Clock::now(&*world.clock);
         let new = NewCompany {

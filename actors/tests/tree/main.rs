@@ -4,10 +4,13 @@
 
 mod boot;
 mod faults;
+mod isolation;
 mod journey;
 mod lifecycle;
 mod mail;
+mod operators;
 mod ractor_facts;
 mod reconcile;
+mod storms;
 mod supervision;
 mod ways;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{ANSWER_WITHIN, DEAF_AFTER, Effect, Machine, Moment, Note, Slot, TimerKind, between, later};
+use super::{DEAF_AFTER, Effect, Machine, Moment, Note, REPLACED_AGAIN_WITHIN, Slot, TimerKind, between, later};
 use crate::ids::{OwnIdentity, Phone, Secret};
 use crate::ports::{LinkCommand, LinkEnd, LinkFact, LossKind, PasskeyFailure};
 use crate::records::Desired;
@@ -39,6 +39,7 @@ impl Machine {
             LinkFact::Timelock(lock) => self.timelock_told(lock, now),
             LinkFact::NewChatCap(cap) => self.cap_told(cap, now),
             LinkFact::Measured(sample) => self.measured(sample),
+            LinkFact::Doubtful => self.doubted(),
             LinkFact::ProbeAnswered => self.probe_answered(),
             LinkFact::ProbeUnanswered => self.unanswered(at),
         }
@@ -105,7 +106,10 @@ impl Machine {
         self.asked_at = None;
         self.paired_at = Some(now);
         self.paired_on = Some(self.generation);
-        self.clear(TimerKind::CodeOver);
+        // It may have been online, if the service is out of its mind: what belongs to that is over.
+        for kind in [TimerKind::CodeOver, TimerKind::Stable, TimerKind::Probe, TimerKind::Answer] {
+            self.clear(kind);
+        }
         self.enter(SessionState::Pairing, None, now);
         if self.slot == Slot::Open {
             self.set(TimerKind::Connect, self.settings.connect_timeout);
@@ -120,7 +124,6 @@ impl Machine {
             return;
         }
         self.rounds_used = 0;
-        self.restarted = false;
         self.unanswered = 0;
         self.wanted = None;
         self.asked_at = None;
@@ -144,10 +147,17 @@ impl Machine {
         }
     }
 
+    /// Probes now instead of when it is due; a probe under way is enough.
+    fn doubted(&mut self) {
+        if self.state == SessionState::Online && !self.timers.contains_key(&TimerKind::Answer) {
+            self.probe();
+        }
+    }
+
     fn probe(&mut self) {
         self.clear(TimerKind::Probe);
         self.actions.push(Effect::Command(LinkCommand::Probe));
-        self.set(TimerKind::Answer, ANSWER_WITHIN);
+        self.set(TimerKind::Answer, self.settings.answer_within);
     }
 
     fn unanswered(&mut self, at: Moment) {
@@ -233,10 +243,11 @@ impl Machine {
                 self.enter(SessionState::LoggedOut, Some(StateReason::DeviceRemoved), at.now);
                 self.forget_credentials();
             }
-            LinkEnd::Banned { expires_in } => self.banned(StateReason::TemporaryBan, expires_in, at.now),
-            LinkEnd::Locked => self.banned(StateReason::AccountLocked, None, at.now),
+            LinkEnd::Banned { expires_in } => self.banned(StateReason::TemporaryBan, expires_in, at),
+            LinkEnd::Locked => self.banned(StateReason::AccountLocked, None, at),
             LinkEnd::Outdated => {
                 self.enter(SessionState::Outdated, Some(StateReason::ClientOutdated), at.now);
+                self.await_newer_version(self.settings.outdated_retry_after, at);
             }
             LinkEnd::StorageFailed => self.lost(Some(StateReason::StoreFailed), at),
             LinkEnd::Crashed => self.lost(None, at),
@@ -276,16 +287,17 @@ impl Machine {
 
     fn replaced(&mut self, at: Moment) {
         self.enter(SessionState::Replaced, Some(StateReason::StreamReplaced), at.now);
-        if !self.replaced_probed {
+        let lately = self.replaced_probed.is_some_and(|probed| between(probed, at.now) < REPLACED_AGAIN_WITHIN);
+        if !lately {
             self.await_probe(self.settings.replaced_probe_after, at.now);
         }
     }
 
-    fn banned(&mut self, reason: StateReason, expires_in: Option<Duration>, now: DateTime<Utc>) {
-        self.enter(SessionState::Banned, Some(reason), now);
-        self.not_before = expires_in.map(|left| later(now, left));
+    fn banned(&mut self, reason: StateReason, expires_in: Option<Duration>, at: Moment) {
+        self.enter(SessionState::Banned, Some(reason), at.now);
+        self.not_before = expires_in.map(|left| later(at.now, left));
         if let Some(until) = self.not_before {
-            self.await_end_of_ban(until, now);
+            self.await_end_of_ban(until, at);
         }
     }
 
@@ -296,16 +308,13 @@ impl Machine {
                 self.cut_off(LinkEnd::Lost(LossKind::Silent));
                 self.lost(Some(StateReason::ConnectTimeout), at);
             }
-            TimerKind::Backoff => {
-                self.dial(SessionState::Connecting, None, at.now);
-            }
-            TimerKind::BanOver => {
-                self.dial(SessionState::Connecting, None, at.now);
-            }
+            TimerKind::Backoff | TimerKind::BanOver => self.dial(SessionState::Connecting, None, at.now),
+            TimerKind::RetryOutdated => self.dial(SessionState::Connecting, Some(StateReason::ClientOutdated), at.now),
             TimerKind::Stable => {
                 self.losses = 0;
-                self.replaced_probed = false;
+                self.restarted = false;
             }
+            TimerKind::Calm => self.calm = None,
             TimerKind::Probe | TimerKind::Unlock => self.probe(),
             TimerKind::Answer => self.unanswered(at),
             TimerKind::CodeOver => self.back_to_qr(at.now),
@@ -315,7 +324,7 @@ impl Machine {
                 self.ended(LinkEnd::Closed, at);
             }
             TimerKind::ReplacedProbe => {
-                self.replaced_probed = true;
+                self.replaced_probed = Some(at.now);
                 self.dial(SessionState::Connecting, Some(StateReason::StreamReplaced), at.now);
             }
         }

@@ -20,6 +20,7 @@ impl Machine {
             limits: self.account.limits,
             link: self.account.tally.shown.clone(),
             generation: self.generation,
+            calm: self.calm,
         };
         Snapshot { view, linked: self.own.is_some(), link_gone: self.at_rest() }
     }

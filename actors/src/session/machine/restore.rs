@@ -1,7 +1,7 @@
 //! How a session begins: what the record says is shown again, what should be online is dialled.
 
 use super::account::Account;
-use super::{Machine, Moment, Slot, TimerKind, between};
+use super::{BAN_SPREAD_AT_MOST, Machine, Moment, Slot, TimerKind, between};
 use crate::ids::{CompanyId, Generation, OwnIdentity};
 use crate::records::{Desired, SessionRecord};
 use crate::settings::FleetSettings;
@@ -9,6 +9,7 @@ use crate::view::{SessionState, StateReason};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -61,21 +62,25 @@ fn first_picture(origin: &Origin, found: bool) -> (SessionState, Option<StateRea
     }
 }
 
+/// Whether it should be open: as it was stored, or because credentials were found; never while it is held.
+fn first_wish(origin: &Origin, found: bool) -> Desired {
+    let wanted = found || origin.stored.as_ref().is_some_and(|record| record.desired == Desired::Online);
+    if wanted && origin.held.is_none() { Desired::Online } else { Desired::Stopped }
+}
+
 impl Machine {
     /// A session before its first step, which must be `Begin`.
     pub(crate) fn new(origin: Origin) -> Self {
         let (own, found) = identity(origin.stored.as_ref(), origin.credentials.clone());
         let (state, reason, since) = first_picture(&origin, found);
-        let wanted = found || origin.stored.as_ref().is_some_and(|record| record.desired == Desired::Online);
         Self {
             company: origin.company,
-            settings: origin.settings,
             state,
             reason,
             since,
             retry_at: None,
             not_before: origin.stored.as_ref().and_then(|record| record.not_before),
-            desired: if wanted && origin.held.is_none() { Desired::Online } else { Desired::Stopped },
+            desired: first_wish(&origin, found),
             own,
             slot: Slot::Free,
             generation: origin.generation,
@@ -90,7 +95,8 @@ impl Machine {
             account: Account::default(),
             losses: 0,
             restarted: false,
-            replaced_probed: false,
+            replaced_probed: None,
+            calm: None,
             unanswered: 0,
             asked_at: None,
             paired_at: None,
@@ -98,6 +104,7 @@ impl Machine {
             draining: false,
             timers: BTreeMap::new(),
             timer_number: 0,
+            settings: origin.settings,
             stored: origin.stored,
             shown: None,
             actions: Vec::new(),
@@ -110,7 +117,8 @@ impl Machine {
         match self.state {
             SessionState::Replaced => self.resume_replaced(at),
             SessionState::Banned => self.resume_banned(at),
-            SessionState::LoggedOut | SessionState::Outdated => {}
+            SessionState::Outdated => self.resume_outdated(at),
+            SessionState::LoggedOut => {}
             SessionState::Idle
             | SessionState::Connecting
             | SessionState::AwaitingScan
@@ -138,8 +146,14 @@ impl Machine {
         let waited = between(self.since, at.now);
         match self.settings.replaced_probe_after.checked_sub(waited) {
             Some(left) => self.await_probe(left, at.now),
-            None => self.replaced_probed = true,
+            None => self.replaced_probed = Some(at.now),
         }
+    }
+
+    /// An appointment that passed while the process was down is kept now: the update that cures it may be why it was down.
+    fn resume_outdated(&mut self, at: Moment) {
+        let left = self.settings.outdated_retry_after.saturating_sub(between(self.since, at.now));
+        self.await_newer_version(left, at);
     }
 
     fn resume_banned(&mut self, at: Moment) {
@@ -149,18 +163,27 @@ impl Machine {
                 self.resume(at);
             }
             Some(until) if until <= at.now => self.dial(SessionState::Connecting, None, at.now),
-            Some(until) => self.await_end_of_ban(until, at.now),
+            Some(until) => self.await_end_of_ban(until, at),
             None => {}
         }
     }
 
-    pub(super) fn await_probe(&mut self, left: std::time::Duration, now: DateTime<Utc>) {
+    pub(super) fn await_probe(&mut self, left: Duration, now: DateTime<Utc>) {
         self.retry_at = Some(super::later(now, left));
         self.set(TimerKind::ReplacedProbe, left);
     }
 
-    pub(super) fn await_end_of_ban(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) {
-        self.retry_at = Some(until);
-        self.set(TimerKind::BanOver, between(now, until));
+    pub(super) fn await_newer_version(&mut self, left: Duration, at: Moment) {
+        let wait = left.mul_f64(1.0 + at.dice.clamp(0.0, 1.0) / 4.0);
+        self.retry_at = Some(super::later(at.now, wait));
+        self.set(TimerKind::RetryOutdated, wait);
+    }
+
+    /// A little later than the end, so that those who were banned together don't come back together.
+    pub(super) fn await_end_of_ban(&mut self, until: DateTime<Utc>, at: Moment) {
+        let left = between(at.now, until);
+        let late = (left / 10).min(BAN_SPREAD_AT_MOST).mul_f64(at.dice.clamp(0.0, 1.0));
+        self.retry_at = Some(super::later(until, late));
+        self.set(TimerKind::BanOver, left.saturating_add(late));
     }
 }

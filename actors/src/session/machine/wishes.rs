@@ -24,8 +24,9 @@ impl Machine {
                 self.viewers = false;
                 self.linger();
             }
-            Wish::Reconnect => self.reconnect(at.now),
-            Wish::Renew => self.renew(at.now),
+            Wish::Reconnect => self.reconnect(at),
+            Wish::Restart => self.restart(at),
+            Wish::Renew => self.renew(at),
             Wish::Stop(reason) => self.stop(reason, at.now),
             Wish::LogOut => self.log_out(at.now),
             Wish::Drain => self.drain(at.now),
@@ -157,12 +158,13 @@ impl Machine {
         }
     }
 
-    fn reconnect(&mut self, now: DateTime<Utc>) {
+    fn reconnect(&mut self, at: Moment) {
+        let now = at.now;
         match self.state {
-            SessionState::Replaced | SessionState::Outdated | SessionState::Parked => self.take_back(now),
-            SessionState::Banned if self.not_before.is_none_or(|until| until <= now) => self.take_back(now),
-            SessionState::Backoff | SessionState::Deaf => self.take_back(now),
-            SessionState::Idle if self.own.is_some() && self.reason == Some(StateReason::Stopped) => self.take_back(now),
+            SessionState::Replaced | SessionState::Outdated | SessionState::Parked => self.take_back(at),
+            SessionState::Banned if self.not_before.is_none_or(|until| until <= now) => self.take_back(at),
+            SessionState::Backoff | SessionState::Deaf => self.take_back(at),
+            SessionState::Idle if self.own.is_some() && self.reason == Some(StateReason::Stopped) => self.take_back(at),
             SessionState::Banned
             | SessionState::Idle
             | SessionState::Connecting
@@ -175,8 +177,32 @@ impl Machine {
         }
     }
 
-    fn take_back(&mut self, now: DateTime<Utc>) {
-        self.replaced_probed = false;
+    /// A fresh link for what runs; what waits or rests is taken back, as far as that is allowed.
+    fn restart(&mut self, at: Moment) {
+        match self.state {
+            SessionState::Connecting
+            | SessionState::AwaitingScan
+            | SessionState::AwaitingCode
+            | SessionState::AwaitingPasskey
+            | SessionState::Pairing
+            | SessionState::Online => {
+                self.close(LinkCommand::Close, false);
+                self.dial(SessionState::Connecting, None, at.now);
+            }
+            SessionState::Idle
+            | SessionState::Backoff
+            | SessionState::Deaf
+            | SessionState::Replaced
+            | SessionState::LoggedOut
+            | SessionState::Banned
+            | SessionState::Outdated
+            | SessionState::Parked => self.reconnect(at),
+        }
+    }
+
+    fn take_back(&mut self, at: Moment) {
+        let now = at.now;
+        self.replaced_probed = None;
         if self.own.is_some() {
             self.desired = Desired::Online;
         }
@@ -184,16 +210,17 @@ impl Machine {
             // Stopping and starting again is no way around a ban.
             Some(until) if until > now => {
                 self.enter(SessionState::Banned, Some(StateReason::TemporaryBan), now);
-                self.await_end_of_ban(until, now);
+                self.await_end_of_ban(until, at);
             }
             Some(_) | None => self.dial(SessionState::Connecting, None, now),
         }
     }
 
-    fn renew(&mut self, now: DateTime<Utc>) {
+    fn renew(&mut self, at: Moment) {
+        let now = at.now;
         self.rounds_used = 0;
         match (self.state, self.own.is_some()) {
-            (SessionState::Idle, true) => self.take_back(now),
+            (SessionState::Idle, true) => self.take_back(at),
             (SessionState::Idle | SessionState::LoggedOut, false) => {
                 self.enter(SessionState::Idle, None, now);
                 if self.viewers {

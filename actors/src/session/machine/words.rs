@@ -36,6 +36,8 @@ pub(crate) enum Wish {
     Viewers(bool),
     /// Take the link back.
     Reconnect,
+    /// An operator's wish: close the link in good order and open another.
+    Restart,
     /// A fresh registration: forget rounds and reasons, resume what is linked.
     Renew,
     /// Close the link and stay closed; credentials are kept.
@@ -88,6 +90,10 @@ pub(crate) enum TimerKind {
     BanOver,
     /// WhatsApp's lock on first messages should be over.
     Unlock,
+    /// `Outdated`: try with the version of that day.
+    RetryOutdated,
+    /// The loss of an online link is news for people now.
+    Calm,
 }
 
 /// One armed timer. A timer whose number is not the armed one is late and ignored.

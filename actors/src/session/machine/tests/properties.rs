@@ -27,6 +27,7 @@ fn wishes() -> impl Strategy<Value = Wish> {
         2 => Just(Wish::PasskeyConfirm),
         3 => any::<bool>().prop_map(Wish::Viewers),
         2 => Just(Wish::Reconnect),
+        1 => Just(Wish::Restart),
         1 => Just(Wish::Renew),
         1 => Just(Wish::Stop(StateReason::Frozen)),
         1 => Just(Wish::Stop(StateReason::Uninstalled)),
@@ -49,6 +50,7 @@ fn facts() -> impl Strategy<Value = LinkFact> {
         Just(LinkFact::Paired(own())),
         Just(LinkFact::PairingRefused),
         Just(LinkFact::Online(own())),
+        Just(LinkFact::Doubtful),
         Just(LinkFact::ProbeAnswered),
         Just(LinkFact::ProbeUnanswered),
     ]
@@ -184,7 +186,7 @@ impl Referee {
         if from.is_final() && to != from {
             let allowed = match input {
                 Input::Wish(_) => true,
-                Input::Due(timer) => matches!(timer.kind, TimerKind::ReplacedProbe | TimerKind::BanOver),
+                Input::Due(timer) => matches!(timer.kind, TimerKind::ReplacedProbe | TimerKind::BanOver | TimerKind::RetryOutdated),
                 Input::Begin | Input::DialGranted | Input::Fact(_, _) | Input::Ended(_, _) => false,
             };
             assert!(allowed, "{from:?} left for {to:?} by {input:?}");
@@ -199,6 +201,20 @@ impl Referee {
         }
         if machine.slot == Slot::Open && to != SessionState::Online {
             assert!(machine.timers.contains_key(&TimerKind::Connect), "nothing watches the link in {to:?}");
+        }
+        let proven = matches!(input, Input::Due(timer) if timer.kind == TimerKind::Stable);
+        assert!(machine.losses >= before.losses || (proven && from == SessionState::Online), "the backoff began anew by {input:?}");
+        self.check_calm(input);
+    }
+
+    /// People are kept from the news only while a linked session is on its way back, and only for a while.
+    fn check_calm(&self, input: &Input) {
+        let machine = &self.rig.machine;
+        let armed = machine.timers.contains_key(&TimerKind::Calm);
+        assert_eq!(machine.calm.is_some(), armed, "calm without an end after {input:?}");
+        if machine.calm.is_some() {
+            assert!(matches!(machine.state, SessionState::Connecting | SessionState::Backoff | SessionState::Deaf));
+            assert!(machine.own.is_some(), "calm about an unpaired session after {input:?}");
         }
     }
 }

@@ -22,7 +22,7 @@ mod wiring;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -33,6 +33,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use socketioxide::SocketIo;
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::runtime::RuntimeMetrics;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -176,7 +177,8 @@ impl App {
         let (address, ops_address) = (local(&listener)?, local(&ops_listener)?);
         let doorway = Doorway::shut(&config.data_dir);
         let liveness = Liveness::new(watchdog::LIMIT);
-        let ops = http::ops_router(ops_state(&instruments, &readiness, &liveness, &doorway));
+        let link_threads = Arc::new(OnceLock::new());
+        let ops = http::ops_router(ops_state(&instruments, &readiness, &liveness, &doorway, link_threads.clone()));
         let ops_task = spawn_listener(ops_listener, ops, ListenLimits::new("ops", OPS_CONNECTIONS, None), stopping.clone());
 
         let store = wiring::open_store(&config, &readiness).await?;
@@ -184,6 +186,7 @@ impl App {
         let auth = wiring::auth(&config, &store).await?;
         let connector = Arc::new(connector(&config, &store)?);
         let pulse = Pulse::open(&store).await.map_err(StartError::Operators)?;
+        let _ = connector.runtime().map(|threads| link_threads.set(threads));
         let ports = ports(&config, &store, connector.clone(), &pulse)?;
         let tree = Tree::start(&config, &ports).await?;
         let admin = wiring::admin_state(&store, &ports, &auth, (pulse, tree.reconciler.weak()));
@@ -265,6 +268,8 @@ fn connector(config: &Config, store: &Store) -> Result<WhatsappConnector, StartE
         endpoint: config.whatsapp_endpoint.clone(),
         client_version: config.whatsapp_version,
         egress: config.egress.clone(),
+        probe_timeout: config.probe_timeout,
+        threads: config.whatsapp_threads,
     };
     WhatsappConnector::new(settings, Arc::new(store.clone())).map_err(|error| StartError::Settings(Box::new(error)))
 }
@@ -297,14 +302,22 @@ fn ports(config: &Config, store: &Store, connector: Arc<WhatsappConnector>, puls
     })
 }
 
-fn ops_state(instruments: &Instruments, readiness: &Readiness, liveness: &Liveness, doorway: &Doorway) -> OpsState {
+/// `links`: the runtime of the links, once it is there.
+fn ops_state(
+    instruments: &Instruments,
+    readiness: &Readiness,
+    liveness: &Liveness,
+    doorway: &Doorway,
+    links: Arc<OnceLock<RuntimeMetrics>>,
+) -> OpsState {
     let recorder = instruments.recorder.clone();
     let process = metrics_process::Collector::default();
     process.describe();
-    let runtime = tokio::runtime::Handle::current().metrics();
+    let own = tokio::runtime::Handle::current().metrics();
     let metrics = move || {
         process.collect();
-        crate::metrics::read_runtime(&runtime);
+        let runtimes: Vec<_> = std::iter::once(&own).chain(links.get()).collect();
+        crate::metrics::read_runtimes(&runtimes);
         recorder.render()
     };
     let levels = Arc::new(ProcessLogLevel(instruments.levels.clone()));

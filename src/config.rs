@@ -99,6 +99,10 @@ pub struct Config {
     pub whatsapp_endpoint: Option<Url>,
     /// Version told to WhatsApp.
     pub whatsapp_version: Option<(u32, u32, u32)>,
+    /// Threads for all links.
+    pub whatsapp_threads: usize,
+    /// How long WhatsApp may take to answer a probe.
+    pub probe_timeout: Duration,
     /// Which way out each company takes.
     pub egress: EgressSettings,
     /// Limits and times of the actors.
@@ -178,6 +182,8 @@ impl Config {
             reconcile: yclients::read_reconcile(reader),
             whatsapp_endpoint: read_whatsapp_endpoint(reader),
             whatsapp_version: read_version(reader),
+            whatsapp_threads: reader.integer("whatsapp.threads", 1, 256) as usize,
+            probe_timeout: reader.duration("sessions.probe_timeout"),
             egress: egress::read_egress(reader),
             fleet,
             sweep_every: webhooks::read_sweep_every(reader),
@@ -303,6 +309,9 @@ fn read_version(reader: &mut Reader) -> Option<(u32, u32, u32)> {
     }
 }
 
+/// The link's own limit comes first; the session's is for links that say nothing at all.
+const ANSWER_SLACK: Duration = Duration::from_secs(10);
+
 fn read_fleet(reader: &mut Reader) -> FleetSettings {
     let dials = reader.integer("sessions.dials_per_second", 0, 10_000) as u32;
     FleetSettings {
@@ -314,8 +323,11 @@ fn read_fleet(reader: &mut Reader) -> FleetSettings {
         backoff_min: reader.duration("sessions.backoff_min"),
         backoff_max: reader.duration("sessions.backoff_max"),
         stable_after: reader.duration("sessions.stable_after"),
+        answer_within: reader.duration("sessions.probe_timeout").saturating_add(ANSWER_SLACK),
         probe_every: reader.duration("sessions.probe_every"),
         replaced_probe_after: reader.duration("sessions.replaced_probe_after"),
+        outdated_retry_after: reader.duration("sessions.outdated_retry_after"),
+        flap_grace: reader.duration("sessions.flap_grace"),
         activation_window: reader.duration("activation.window"),
         activation_backoff_min: reader.duration("activation.backoff_min"),
         activation_backoff_max: reader.duration("activation.backoff_max"),

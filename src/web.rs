@@ -124,7 +124,7 @@ pub fn landing(language: Language) -> String {
 
 /// The onboarding page for the holder of `token`. Everything dynamic is escaped; the page's script reads data attributes.
 pub fn onboarding(language: Language, token: &str, view: &CompanyView) -> String {
-    onboarding::render(language, token, view, chrono::Utc::now())
+    onboarding::render(language, token, &view.for_people(), chrono::Utc::now())
 }
 
 /// An error page with a way back.

@@ -19,15 +19,18 @@ mod link;
 #[cfg(test)]
 #[cfg(feature = "sandbox")]
 mod sandbox_tests;
+mod threads;
 mod translate;
 mod version;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use frontdesk_actors::ids::{CompanyId, OwnIdentity, SessionId};
 use frontdesk_actors::ports::{Connector, LinkCommand, LinkEnd, LinkReports, LinkRequest, RecordsError, Vault};
+use tokio::runtime::RuntimeMetrics;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -39,10 +42,11 @@ use self::backend::Backend;
 pub use self::egress::{Egress, EgressKind, EgressPlan, EgressSettings, Login, Proxy, ProxyError, Reached, SettingsError, reach};
 use self::egress::{Endpoint, Ways};
 use self::gate::Gate;
+use self::threads::LinkThreads;
 use self::version::Versions;
 
 /// How WhatsApp is reached.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WhatsappSettings {
     /// Where the service is; `None` is WhatsApp itself.
     pub endpoint: Option<Url>,
@@ -50,11 +54,29 @@ pub struct WhatsappSettings {
     pub client_version: Option<(u32, u32, u32)>,
     /// Which way out each company takes.
     pub egress: EgressSettings,
+    /// How long WhatsApp may take to answer a probe.
+    pub probe_timeout: Duration,
+    /// Threads for all links, so that code of a link that never waits holds up neither the server nor the supervision of the others. 0: links run on
+    /// the caller's threads.
+    pub threads: usize,
+}
+
+impl Default for WhatsappSettings {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            client_version: None,
+            egress: EgressSettings::default(),
+            probe_timeout: Duration::from_secs(if cfg!(test) { 2 } else { 20 }),
+            threads: 0,
+        }
+    }
 }
 
 /// Opens links to WhatsApp.
 pub struct WhatsappConnector {
     shared: Arc<Shared>,
+    threads: LinkThreads,
 }
 
 /// What all links share.
@@ -67,6 +89,7 @@ struct Shared {
     gate: Gate,
     /// Tasks that close links; at most one per company, because the company's permit is in it.
     closing: TaskTracker,
+    probe_timeout: Duration,
     /// Whether the log has said that the service's certificate chain is refused. It would say so at every dial.
     chain_refusal_told: AtomicBool,
 }
@@ -76,6 +99,7 @@ impl WhatsappConnector {
     pub fn new(settings: WhatsappSettings, vault: Arc<dyn Vault>) -> Result<Self, SettingsError> {
         let endpoint = Arc::new(Endpoint::of(settings.endpoint.as_ref())?);
         endpoint.admit(&settings.egress)?;
+        let threads = LinkThreads::start(settings.threads).map_err(|error| SettingsError::Threads(error.kind()))?;
         let shared = Shared {
             vault,
             ways: Ways::new(EgressPlan::new(settings.egress), Arc::clone(&endpoint)),
@@ -84,9 +108,15 @@ impl WhatsappConnector {
             versions: Versions::new(settings.client_version),
             gate: Gate::default(),
             closing: TaskTracker::new(),
+            probe_timeout: settings.probe_timeout,
             chain_refusal_told: AtomicBool::new(false),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { shared: Arc::new(shared), threads })
+    }
+
+    /// The threads' own figures, when links have threads of their own.
+    pub fn runtime(&self) -> Option<RuntimeMetrics> {
+        self.threads.metrics()
     }
 
     /// Waits until every link that has ended or was dropped is closed and its state written. For the end of the process, after
@@ -106,7 +136,9 @@ impl Connector for WhatsappConnector {
             session.id = %SessionId::of(request.salon),
             generation = request.generation.get(),
         );
-        link::run(&self.shared, request, reports, commands).instrument(span).await
+        let shared = Arc::clone(&self.shared);
+        let run = async move { link::run(&shared, request, reports, commands).await };
+        self.threads.run(run.instrument(span)).await
     }
 
     async fn credentials(&self, company: CompanyId) -> Result<Option<OwnIdentity>, RecordsError> {

@@ -124,11 +124,24 @@ fn status_body(view: &CompanyView) -> Value {
         "reason": session.reason,
         "retryAt": session.retry_at.map(rfc3339),
         "action": session.action,
+        "shown": shown_body(session),
         "passkey": session.passkey.as_ref().and_then(|passkey| web::PasskeyWire::of(passkey, Utc::now())),
         "limits": web::LimitsWire::from(&session.limits),
         "link": web::LinkWire::from(session),
         "integration_status": view.integration,
         "activation": activation_body(view.activation),
+    })
+}
+
+/// As people see it: what the page shows when it has no socket.
+fn shown_body(session: &SessionView) -> Value {
+    let shown = session.for_people();
+    json!({
+        "state": shown.state,
+        "since": rfc3339(shown.since),
+        "reason": shown.reason,
+        "retryAt": shown.retry_at.map(rfc3339),
+        "action": shown.action,
     })
 }
 

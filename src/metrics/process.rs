@@ -34,12 +34,16 @@ pub fn ready(ready: bool) {
     READY.set(f64::from(u8::from(ready)));
 }
 
-/// Reads the runtime's own figures; before each scrape.
-pub fn read_runtime(runtime: &RuntimeMetrics) {
-    WORKERS.set(number(runtime.num_workers()));
-    TASKS.set(number(runtime.num_alive_tasks()));
-    QUEUE.set(number(runtime.global_queue_depth()));
-    let busy: Duration = (0..runtime.num_workers()).map(|worker| runtime.worker_total_busy_duration(worker)).sum();
+/// Reads the figures of the runtimes, the server's own and that of the links, as one; before each scrape.
+pub fn read_runtimes(runtimes: &[&RuntimeMetrics]) {
+    let sum = |figure: fn(&RuntimeMetrics) -> usize| number(runtimes.iter().map(|runtime| figure(runtime)).sum());
+    WORKERS.set(sum(RuntimeMetrics::num_workers));
+    TASKS.set(sum(RuntimeMetrics::num_alive_tasks));
+    QUEUE.set(sum(RuntimeMetrics::global_queue_depth));
+    let busy_of = |runtime: &RuntimeMetrics| -> Duration {
+        (0..runtime.num_workers()).map(|worker| runtime.worker_total_busy_duration(worker)).sum()
+    };
+    let busy: Duration = runtimes.iter().map(|runtime| busy_of(runtime)).sum();
     BUSY.total(busy.as_secs());
 }
 

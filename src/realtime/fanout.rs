@@ -99,7 +99,7 @@ async fn forward(socket: &SocketRef, company: &CompanyHandle, observer: &dyn Rea
     let attach = attach(company);
     tokio::pin!(attach);
     loop {
-        let view = views.borrow_and_update().clone();
+        let view = views.borrow_and_update().for_people();
         match emit_all(socket, shown.as_ref(), &view, observer) {
             Ok(()) => {
                 shown = Some(view);

@@ -58,6 +58,9 @@ pub enum SettingsError {
     /// A simulated service is reached on this machine only, by whatever way.
     #[error("with a WhatsApp endpoint on this machine every proxy must be on this machine too")]
     ProxyNotLocal,
+    /// The system gives no more threads.
+    #[error("the threads for the links can't be started: {0}")]
+    Threads(std::io::ErrorKind),
 }
 
 /// Which addresses a name may resolve to.

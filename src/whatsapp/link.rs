@@ -4,17 +4,22 @@
 //! shut down, its state is written and the connection is closed by a tracked task that holds the company's permit until then.
 
 mod account;
+mod doubt;
 mod failed_dial;
+mod farewell;
 mod held;
 mod pairing;
 mod passkey;
 mod serve;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use frontdesk_actors::ids::CompanyId;
 use frontdesk_actors::ports::{LinkCommand, LinkEnd, LinkFact, LinkReports, LinkRequest, LossKind};
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use wacore::store::DevicePropsOverride;
 use wacore::store::error::StoreError;
@@ -27,11 +32,15 @@ use self::held::Held;
 use super::Shared;
 use super::backend::Backend;
 use super::egress::{Dialer, Way};
+use super::gate::Gate;
 use super::translate::{self, Heard};
 use super::version::VersionError;
 
 /// Words of the library that may wait for the link. It says a few per minute at most; a service that floods ends the link.
 const HEARD_CAPACITY: usize = 64;
+
+/// Letting go takes half a minute at the very most.
+const LET_GO_LATE: Duration = Duration::from_secs(40);
 
 /// One-time keys uploaded at once. A key is used up by each contact that writes for the first time while the upload refills it; a
 /// salon sees a handful of those per hour. WhatsApp's own client offers 812, which cost 140 KiB of memory per company.
@@ -74,7 +83,7 @@ pub(super) async fn run(
 ) -> LinkEnd {
     let LinkRequest { company, salon, generation: _ } = request;
     let mut early = None;
-    let Some(permit) = unless_closed(shared.gate.enter(company), &mut commands, &reports, &mut early).await else {
+    let Some(permit) = unless_closed(permit(&shared.gate, company), &mut commands, &reports, &mut early).await else {
         return LinkEnd::Closed;
     };
     let mut held = Held::new(shared, Backend::new(company, Arc::clone(&shared.vault)), permit);
@@ -93,8 +102,25 @@ pub(super) async fn run(
             serve::serve(shared, &mut held, reports, commands, words, flooded, early).await
         }
     };
+    if end == LinkEnd::Outdated {
+        shared.versions.refused();
+    }
     held.let_go().await;
     end
+}
+
+/// The company's permit, once its last link has let go of it.
+async fn permit(gate: &Gate, company: CompanyId) -> Arc<OwnedSemaphorePermit> {
+    let mut entering = std::pin::pin!(gate.enter(company));
+    match timeout(LET_GO_LATE, &mut entering).await {
+        Ok(permit) => permit,
+        Err(_) => {
+            tracing::error!(
+                "the last link of this company never lets go of its thread or its connection; only a restart of the server frees them"
+            );
+            entering.await
+        }
+    }
 }
 
 /// Does `work` unless the owner wants the link closed first. A wish that needs the connection is kept for it in `early`.

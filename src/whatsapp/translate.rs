@@ -43,6 +43,8 @@ pub(super) enum Heard {
     Connected,
     /// The service complained; the connection may live on.
     Complaint,
+    /// A message could not be decrypted.
+    Unreadable,
     /// This link is over.
     End(LinkEnd),
 }
@@ -67,6 +69,7 @@ pub(super) fn interest() -> EventInterest {
         EventKind::LoggedOut,
         EventKind::StreamReplaced,
         EventKind::StreamError,
+        EventKind::UndecryptableMessage,
         EventKind::TemporaryBan,
         EventKind::ClientOutdated,
         EventKind::ConnectFailure,
@@ -96,6 +99,7 @@ pub(super) fn translate(event: &Event) -> Option<Heard> {
         Event::LoggedOut(logout) => Heard::End(failure(&logout.reason)),
         Event::StreamReplaced(_) => Heard::End(LinkEnd::Replaced),
         Event::StreamError(_) => Heard::Complaint,
+        Event::UndecryptableMessage(_) => Heard::Unreadable,
         Event::TemporaryBan(ban) => Heard::End(LinkEnd::Banned { expires_in: ban.expire.to_std().ok() }),
         Event::ClientOutdated(_) => Heard::End(LinkEnd::Outdated),
         Event::ConnectFailure(refusal) => Heard::End(failure(&refusal.reason)),

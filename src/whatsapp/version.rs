@@ -18,6 +18,9 @@ pub(super) type Version = (u32, u32, u32);
 /// WhatsApp refuses a version only weeks later; a day is what its own client keeps.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
 
+/// All companies are refused at once when a version goes out of use; the first one's look-up is enough.
+const ASKED_LATELY: Duration = Duration::from_secs(600);
+
 /// A look-up that takes longer has failed.
 const LOOK_UP_LIMIT: Duration = Duration::from_secs(20);
 
@@ -35,7 +38,8 @@ pub(super) enum VersionError {
 /// The version for every link of this process.
 pub(super) struct Versions {
     pinned: Option<Version>,
-    known: watch::Sender<Option<(Version, Instant)>>,
+    /// The last one told, and when; without a moment it is to be asked again.
+    known: watch::Sender<Option<(Version, Option<Instant>)>>,
 }
 
 impl Versions {
@@ -55,7 +59,7 @@ impl Versions {
         }
         match fetch(&way.http).await {
             Ok(version) => {
-                self.known.send_replace(Some((version, Instant::now())));
+                self.known.send_replace(Some((version, Some(Instant::now()))));
                 Ok(version)
             }
             Err(error) => {
@@ -71,7 +75,18 @@ impl Versions {
 
     fn fresh(&self) -> Option<Version> {
         let (version, since) = (*self.known.borrow())?;
-        (since.elapsed() < FRESH).then_some(version)
+        (since?.elapsed() < FRESH).then_some(version)
+    }
+
+    /// WhatsApp refused the client as outdated: the version is asked anew, unless that was done a moment ago.
+    pub(super) fn refused(&self) {
+        self.known.send_if_modified(|known| match known {
+            Some((_, since)) if since.is_some_and(|since| since.elapsed() >= ASKED_LATELY) => {
+                *since = None;
+                true
+            }
+            Some(_) | None => false,
+        });
     }
 }
 
@@ -86,4 +101,20 @@ async fn fetch(http: &Http) -> Result<Version, VersionError> {
 fn used_before(device: &Device) -> Option<Version> {
     device.pn.as_ref()?;
     Some((device.app_version_primary, device.app_version_secondary, device.app_version_tertiary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_version_is_asked_anew_and_not_by_everyone_at_once() {
+        let versions = Versions::new(None);
+        versions.known.send_replace(Some(((2, 3000, 1), Some(Instant::now()))));
+        versions.refused();
+        assert_eq!(versions.fresh(), Some((2, 3000, 1)), "told a moment ago: another look-up would tell the same");
+        tokio::time::advance(ASKED_LATELY).await;
+        versions.refused();
+        assert_eq!(versions.fresh(), None);
+    }
 }

@@ -69,6 +69,7 @@ async fn whatsapp(config: &Config) -> Vec<Finding> {
         endpoint: config.whatsapp_endpoint.clone(),
         client_version: config.whatsapp_version,
         egress: config.egress.clone(),
+        ..WhatsappSettings::default()
     };
     match whatsapp::reach(&settings).await {
         Err(error) => vec![Finding::fail(AREA, error.to_string())],

@@ -120,9 +120,10 @@ async function poll() {
 }
 
 async function learn(body) {
-  const state = typeof body.state === "object" && body.state ? body.state : { ...body, state: body.state ?? body.status };
+  // `shown` keeps quiet about a link that is lost for a moment.
+  const state = body.shown ?? { ...body, state: body.state ?? body.status };
   if (!words.states[state.state]) return;
-  events["session-state"]({ ...state, retryAt: state.retryAt ?? state.retry_at });
+  events["session-state"](state);
   model.linked = Boolean(body.phoneNumber) && state.state !== "LoggedOut";
   if (body.passkey) events["passkey-request"](body.passkey);
   if (body.connected) events["whatsapp-connected"]({ phone: body.phoneNumber ?? "" });

@@ -15,11 +15,8 @@ use whatsapp_rust::request::IqError;
 
 use super::super::limits::{self, Limit};
 
-/// WhatsApp has this long to answer our probe (tests wait less)…
-const PROBE_LIMIT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 20 });
-
-/// …and the probe as a whole a little more: a stuck connection already blocks the sending.
-const PROBE_HARD_LIMIT: Duration = Duration::from_secs(25);
+/// A probe as a whole may take this much longer than its answer: a stuck connection already blocks the sending.
+const PROBE_SLACK: Duration = Duration::from_secs(5);
 
 /// Both questions about limits together.
 const LIMITS_WITHIN: Duration = Duration::from_secs(40);
@@ -28,10 +25,14 @@ const LIMITS_WITHIN: Duration = Duration::from_secs(40);
 const NEW_CHATS: &str = "INDIVIDUAL_NEW_CHAT_MSG";
 
 /// Is the client logged in, and does WhatsApp answer it?
-pub(super) async fn probe(client: Arc<Client>) -> bool {
-    let asked = client.execute(KeepaliveSpec::with_timeout(PROBE_LIMIT));
+pub(super) async fn probe(client: Arc<Client>, within: Duration) -> bool {
+    if !client.is_logged_in() {
+        // After an error the service closes in a moment, and that end tells more than a probe. Otherwise this time is the answer.
+        tokio::time::sleep(within).await;
+    }
+    let asked = client.execute(KeepaliveSpec::with_timeout(within));
     let answered = client.is_logged_in()
-        && match timeout(PROBE_HARD_LIMIT, asked).await {
+        && match timeout(within.saturating_add(PROBE_SLACK), asked).await {
             Ok(Ok(())) => true,
             // An answer we did not expect is an answer.
             Ok(Err(error)) => {

@@ -10,7 +10,7 @@ use frontdesk_actors::view::{LinkNumbers, Timelock};
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use wacore::store::error::StoreError;
 use wacore::store::traits::DeviceStore;
@@ -21,16 +21,12 @@ use super::super::backend::Backend;
 use super::super::limits::Limit;
 use super::super::translate::{self, Ending, Heard};
 use super::account;
+use super::doubt::{Doubts, LOOK_EVERY, Look};
 use super::failed_dial::tell_failed_dial;
+use super::farewell;
 use super::held::Held;
 use super::pairing::{self, Answer, Pairing};
 use super::passkey::{self, Passkey};
-
-/// Logging out waits this long for a login in progress, because only a logged-in device can remove itself…
-const LOGIN_LIMIT: Duration = Duration::from_secs(10);
-
-/// …and this long in all; then the phone may still list the device, but nobody holds its keys any more.
-const LOG_OUT_LIMIT: Duration = Duration::from_secs(25);
 
 /// Longer than the library takes to connect or to fail.
 const CONNECT_LIMIT: Duration = Duration::from_secs(120);
@@ -56,6 +52,9 @@ struct Serving {
     backend: Arc<Backend>,
     reports: LinkReports,
     jobs: JoinSet<Done>,
+    probe_timeout: Duration,
+    doubts: Doubts,
+    online: bool,
     /// QR codes shown on this link.
     attempt: u32,
     /// Turns true with the first QR code.
@@ -81,7 +80,7 @@ pub(super) async fn serve(
     flooded: CancellationToken,
     early: Option<LinkCommand>,
 ) -> LinkEnd {
-    let mut serving = Serving::new(held, reports);
+    let mut serving = Serving::new(shared, held, reports);
     let end = until_end(&mut serving, shared, held, &mut commands, &mut words, flooded, early).await;
     // The last sample, so that no number is lost with the link.
     serving.reports.report(LinkFact::Measured(account::counted(&serving.client)));
@@ -105,6 +104,8 @@ async fn until_end(
     let client = held.client();
     let mut ready = std::pin::pin!(client.wait_for_socket(CONNECT_LIMIT).fuse());
     let mut broken = held.backend().broken();
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let flow = tokio::select! {
             biased;
@@ -115,6 +116,7 @@ async fn until_end(
             command = commands.recv() => serving.obey(command.unwrap_or(LinkCommand::Close)).await,
             Some(done) = serving.jobs.join_next() => serving.done(done),
             () = serving.pairing.expired() => serving.code_gone(),
+            _ = looks.tick(), if serving.online => serving.look(),
             outcome = held.ended() => {
                 let connected = (&mut ready).now_or_never().is_some_and(|connected| connected.is_ok());
                 serving.connected |= connected;
@@ -128,12 +130,15 @@ async fn until_end(
 }
 
 impl Serving {
-    fn new(held: &Held, reports: LinkReports) -> Self {
+    fn new(shared: &Shared, held: &Held, reports: LinkReports) -> Self {
         Self {
             client: held.client(),
             backend: Arc::clone(held.backend()),
             reports,
             jobs: JoinSet::new(),
+            probe_timeout: shared.probe_timeout,
+            doubts: Doubts::default(),
+            online: false,
             attempt: 0,
             offered: watch::Sender::new(false),
             pairing: Pairing::default(),
@@ -188,6 +193,8 @@ impl Serving {
                 self.complaint = true;
                 ControlFlow::Continue(())
             }
+            Heard::Unreadable if self.doubts.unreadable(Instant::now()) => self.say(LinkFact::Doubtful),
+            Heard::Unreadable => ControlFlow::Continue(()),
             // The run loop returns right after this word, and then all is known.
             Heard::End(LinkEnd::Lost(LossKind::Disconnected)) => {
                 self.disconnected = true;
@@ -210,16 +217,14 @@ impl Serving {
             LinkCommand::Probe => {
                 if !self.probing {
                     self.probing = true;
-                    let probe = account::probe(Arc::clone(&self.client));
+                    let probe = account::probe(Arc::clone(&self.client), self.probe_timeout);
                     self.jobs.spawn(probe.map(|answered| Done::Probe { answered }));
                 }
                 ControlFlow::Continue(())
             }
             LinkCommand::Close => ControlFlow::Break(LinkEnd::Closed),
             LinkCommand::LogOut => {
-                if timeout(LOG_OUT_LIMIT, log_out(&self.client)).await.is_err() {
-                    tracing::warn!("WhatsApp did not confirm the log-out in time; the phone may still list the device");
-                }
+                farewell::log_out(&self.client).await;
                 ControlFlow::Break(LinkEnd::LoggedOut)
             }
         }
@@ -339,7 +344,15 @@ impl Serving {
         self.backend.save(&persistence.get_device_snapshot()).await
     }
 
+    /// Looks whether the connection is what the library says it is.
+    fn look(&mut self) -> Flow {
+        let stats = self.client.stats();
+        let look = Look { logged_in: self.client.is_logged_in(), bytes: stats.bytes_received, frames: stats.frames_received };
+        if self.doubts.look(look) { self.say(LinkFact::Doubtful) } else { ControlFlow::Continue(()) }
+    }
+
     fn online(&mut self) -> Flow {
+        self.online = true;
         let (number, lid): (Option<Jid>, Option<Jid>) = (self.client.pn(), self.client.lid());
         match translate::identity(number.as_ref(), lid.as_ref()) {
             Some(identity) => {
@@ -382,12 +395,4 @@ fn fact_of(limit: Limit) -> LinkFact {
 async fn broke(broken: &mut watch::Receiver<bool>) {
     // An error means that the backend is gone, and this link holds it.
     let _ = broken.wait_for(|broken| *broken).await;
-}
-
-async fn log_out(client: &Arc<Client>) {
-    if client.pn().is_some() {
-        // Best effort: without a login, the local end is all there is.
-        let _ = client.wait_for_connected(LOGIN_LIMIT).await;
-    }
-    client.logout().await;
 }

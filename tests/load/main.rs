@@ -21,6 +21,7 @@ mod process;
 mod report;
 mod salons;
 mod scrape;
+mod soak;
 #[path = "../it/support/stage.rs"]
 #[expect(dead_code, reason = "written for the tests, which use all of it")]
 mod stage;
@@ -40,6 +41,7 @@ async fn main() -> Result<()> {
     let options = Options::parse();
     match &options.role {
         Some(Role::Bare(task)) => bare::run(task).await,
+        Some(Role::Soak(soak)) => soak::run(soak).await,
         None => measure(&options).await,
     }
 }

@@ -49,6 +49,8 @@ pub enum Role {
     /// The protocol client alone: the yardstick, started by the benchmark itself.
     #[command(hide = true)]
     Bare(Bare),
+    /// Reconnects and QR rounds without a pause: is memory flat?
+    Soak(crate::soak::Soak),
 }
 
 /// What the bare client shall do, and against which service.

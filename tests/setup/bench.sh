@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # bench.sh [options of tests/load]: measures speed and size in release; `bench.sh --help` prints the options. With DIST=1 the size is that of
-# the profile `dist`, which takes much longer to build. bench.sh smoke: shows in a debug build, in a minute, that the benchmark still works.
+# the profile `dist`, which takes much longer to build. bench.sh soak [--minutes N]: the long run. bench.sh smoke: shows in a debug build, in a
+# minute, that the benchmark still works.
 source "$(dirname "$0")/env.sh"
 
 # The store has to sync to a disk, and the usual place for temporary files may be in memory.
@@ -19,7 +20,16 @@ if [ "${1:-}" = smoke ]; then
     say "Building the benchmark (debug)"
     cargo build $LOCKED --quiet --bench load --features sandbox
     tests/setup/settle.sh
+    cargo bench $LOCKED --quiet --profile dev --bench load --features sandbox -- soak --minutes 0.1 --sessions 3 --pages 2
     cargo bench $LOCKED --quiet --profile dev --bench load --features sandbox -- --quick --json "$(realpath -m "$TARGET")/bench/smoke.json" "$@"
+    exit
+fi
+
+if [ "${1:-}" = soak ]; then
+    say "Building the benchmark, and the server with the simulated services"
+    cargo bench $LOCKED --no-run --bench load --features sandbox
+    tests/setup/settle.sh
+    cargo bench $LOCKED --quiet --bench load --features sandbox -- "$@"
     exit
 fi
 

@@ -6,7 +6,7 @@ FRONTDESK_DATA_DIR ?= data/sandbox
 export FRONTDESK_DATA_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup ci bench bench-10k bench-smoke
+.PHONY: help run test setup ci chaos soak bench bench-10k bench-smoke
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ setup: ## Only what the tests need: Chromium, Node packages, proxies, Prometheus
 ci: ## Exactly what CI runs: format, lints, docs, licences, spelling, then `make test`
 	@bash .ci/run
 
+chaos: setup ## Random faults on 200 sessions, then quiet; 10 minutes. Options: CHAOS_SECONDS, CHAOS_SALONS, CHAOS_SEED (to repeat one)
+	@tests/setup/chaos.sh
+
 bench: ## Speed, memory and size in release; some 45 minutes after the build. Options: make bench ARGS="--only first-qr"
 	@tests/setup/compiler.sh
 	@tests/setup/bench.sh $(ARGS)
@@ -39,6 +42,10 @@ bench: ## Speed, memory and size in release; some 45 minutes after the build. Op
 bench-10k: ## 10,000 sessions in one process, held for 10 minutes; some 30 minutes after the build
 	@tests/setup/compiler.sh
 	@tests/setup/bench.sh --only held --json "$(abspath $(TARGET))/bench/held.json" $(ARGS)
+
+soak: ## Reconnects and QR rounds for an hour in release: is memory flat? Options: make soak ARGS="--minutes 10"
+	@tests/setup/compiler.sh
+	@tests/setup/bench.sh soak $(ARGS)
 
 bench-smoke: ## Shows in a minute that the benchmark still works; its figures mean nothing
 	@tests/setup/compiler.sh

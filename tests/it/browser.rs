@@ -123,7 +123,7 @@ async fn browser_a_replaced_link_can_be_taken_back() {
 
 #[tokio::test]
 async fn browser_a_lost_link_is_told_and_comes_back() {
-    scenario("aLostLinkIsToldAndComesBack").await;
+    scenario_with("aLostLinkIsToldAndComesBack", &[("FRONTDESK_SESSIONS_FLAP_GRACE", "5s")]).await;
 }
 
 #[tokio::test]

@@ -1,19 +1,23 @@
-//! One company's trouble is its own: a panic in its actors, on the real store and real links, leaves every other link as it was.
+//! One company's trouble is its own: a panic in its actors, on the real store and real links, leaves every other link as it was; code of a link that
+//! never waits keeps one thread and nothing else. More of it, on fakes: `actors/tests/tree/isolation.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use frontdesk::store::{SealKey, Store, StoreOptions};
 use frontdesk::whatsapp::{WhatsappConnector, WhatsappSettings};
 use frontdesk_actors::company::ViewerGuard;
 use frontdesk_actors::events::Fact;
-use frontdesk_actors::ids::SalonId;
-use frontdesk_actors::ports::{EventSink, Ports, SystemClock};
+use frontdesk_actors::ids::{CompanyId, Generation, SalonId};
+use frontdesk_actors::ports::{Connector as _, EventSink, LinkCommand, LinkEnd, LinkFact, LinkReports, LinkRequest, Ports, SystemClock};
 use frontdesk_actors::settings::FleetSettings;
-use frontdesk_actors::testing::FakeMarketplace;
+use frontdesk_actors::testing::{FakeMarketplace, MemoryRecords};
 use frontdesk_actors::{CompanyHandle, FleetHandle};
 use frontdesk_sandbox::whatsapp::{FaultTarget, WhatsappFault};
 use frontdesk_sandbox::{Sandbox, SandboxConfig};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::support::stage::PATIENCE;
 
@@ -111,4 +115,54 @@ async fn a_panic_in_one_companys_actor_leaves_all_other_links_untouched() {
     let report = fleet.drain(PATIENCE).await;
     assert_eq!(report.orphaned, 0);
     store.close().await;
+}
+
+/// A link of this company whose words go to `hear`, on the link's own thread.
+fn open_link(
+    connector: &Arc<WhatsappConnector>,
+    company: u64,
+    hear: impl Fn(LinkFact) + Send + Sync + 'static,
+) -> (mpsc::Sender<LinkCommand>, JoinHandle<LinkEnd>) {
+    let (commands, wishes) = mpsc::channel(8);
+    let reports = LinkReports::new(Generation::default(), Arc::new(move |_, fact| hear(fact)));
+    let (id, salon) = (CompanyId::try_from(company).expect("an id"), SalonId::try_from(company).expect("an id"));
+    let request = LinkRequest { company: id, salon, generation: Generation::default() };
+    let connector = connector.clone();
+    (commands, tokio::spawn(async move { connector.run(request, reports, wishes).await }))
+}
+
+/// On one thread: what runs in circles on it would stop this test too.
+#[tokio::test]
+async fn a_link_that_runs_in_circles_keeps_one_thread_of_its_own_and_no_other() {
+    frontdesk::app::install_crypto_provider();
+    let sandbox = sandbox().await;
+    let endpoint = sandbox.addresses().whatsapp_ws.parse().expect("an address");
+    let version = Some((2, 3000, 1_030_000_000));
+    let settings = WhatsappSettings { endpoint: Some(endpoint), client_version: version, threads: 2, ..WhatsappSettings::default() };
+    let connector = Arc::new(WhatsappConnector::new(settings, Arc::new(MemoryRecords::new())).expect("a connector"));
+
+    let circles = Arc::new(());
+    let (began, mut begun) = mpsc::unbounded_channel();
+    let held = Arc::downgrade(&circles);
+    let (commands, struck) = open_link(&connector, 1, move |_| {
+        let _ = began.send(());
+        while held.strong_count() > 0 {
+            std::hint::spin_loop();
+        }
+    });
+    tokio::time::timeout(PATIENCE, begun.recv()).await.expect("in time").expect("it runs in circles");
+
+    let (said, mut codes) = mpsc::unbounded_channel();
+    let (_others_commands, _other) = open_link(&connector, 2, move |fact| drop(said.send(fact)));
+    let code = tokio::time::timeout(PATIENCE, codes.recv()).await.expect("another company is served");
+    assert!(matches!(code, Some(LinkFact::Qr { .. })));
+    let (again, mut second) = mpsc::unbounded_channel();
+    let (_second_commands, _second) = open_link(&connector, 1, move |fact| drop(again.send(fact)));
+    assert!(tokio::time::timeout(Duration::from_millis(300), second.recv()).await.is_err(), "no second link while the first holds on");
+
+    drop(circles);
+    commands.send(LinkCommand::Close).await.expect("it listens again");
+    assert_eq!(tokio::time::timeout(PATIENCE, struck).await.expect("in time").expect("no panic"), LinkEnd::Closed);
+    let code = tokio::time::timeout(PATIENCE, second.recv()).await.expect("the next link has its turn");
+    assert!(matches!(code, Some(LinkFact::Qr { .. })));
 }

@@ -3,10 +3,12 @@
 mod backups;
 mod baileys;
 mod browser;
+mod chaos;
 mod container;
 mod describe;
 mod egress;
 mod examples;
+mod fleet_ends;
 mod isolation;
 mod journey;
 mod kill;

@@ -117,11 +117,22 @@ export async function aReplacedLinkCanBeTakenBack(browser) {
   await isClean(page, seen);
 }
 
-/** The page is honest while WhatsApp is away, and right again when it is back. */
+/** A loss of seconds is no news. While WhatsApp is really away the page is honest, and right again when it is back. */
 export async function aLostLinkIsToldAndComesBack(browser) {
   const { page, seen } = await opened(browser);
   await scan(NUMBER, await readQr(page));
   await isDone(page);
+  await page.evaluate(() => {
+    const title = document.getElementById("state-title");
+    globalThis.titles = [];
+    new MutationObserver(() => globalThis.titles.push(title.textContent)).observe(title, { childList: true, characterData: true, subtree: true });
+  });
+  const { logins } = await control("GET", "/control/stats");
+  await fault({ service: "whatsapp", target: NUMBER, fault: "drop" });
+  await until("the link is back", async () => (await control("GET", "/control/stats")).logins > logins && (await phoneOnline(NUMBER)));
+  const titles = await page.evaluate(() => globalThis.titles);
+  check(titles.every((title) => title === "WhatsApp подключён"), `headings while the link was away for a moment: ${titles}`);
+  check(await page.locator("#done").isVisible(), "still done");
   await fault({ service: "whatsapp", target: "*", fault: "refuse_connections" });
   await fault({ service: "whatsapp", target: NUMBER, fault: "drop" });
   await until("the page says that WhatsApp is lost", async () => (await text(page, "state-title")).includes("прервалась"));

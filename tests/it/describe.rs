@@ -24,7 +24,7 @@ async fn describe_every_answer_is_as_described_and_none_is_a_server_error() {
     let mut command = Command::new(program);
     command.current_dir(folder.path());
     command.args(["run", &stage.url("/docs/openapi.json"), "--url", &stage.url("")]);
-    command.args(["--header", &format!("Authorization: Bearer {}", stage.admin_key())]);
+    command.args(["--header", &format!("Authorization: Bearer {}", stage.admin_key().expect("the server made a key"))]);
     command.args(["--phases", "examples,coverage,fuzzing", "--max-examples", "8", "--seed", "1", "--workers", "2"]);
     command.args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"]);
     // Each would end the session of this run, or wait for a phone.

@@ -34,7 +34,7 @@ async fn examples_in_four_languages_print_the_salons_that_are_online() {
     stage.connect(9101, "79161239101").await;
     stage.salon(9102, "Салон без связи").await;
     stage.onboard(9102).await;
-    let key = stage.admin_key();
+    let key = stage.admin_key().expect("the server made a key");
     let languages: [(&[&str], &str); 4] =
         [(&["bash", "-s"], "sh"), (&["node", "--input-type=module", "-"], "js"), (&["python3", "-"], "python"), (&["php"], "php")];
     for (interpreter, language) in languages {

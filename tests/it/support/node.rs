@@ -63,7 +63,7 @@ fn start(stage: &Stage, script: &Path, arguments: &[&str]) -> Child {
         .env("WHATSAPP_URL", stage.sandbox.addresses().whatsapp_ws)
         .env("FRONTDESK_SCREENSHOTS", screenshots())
         .env("JWT_SECRET", JWT_SECRET)
-        .env("ADMIN_KEY", stage.admin_key())
+        .envs(stage.admin_key().map(|key| ("ADMIN_KEY", key)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

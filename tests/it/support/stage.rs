@@ -98,9 +98,10 @@ impl Stage {
         self.child = Some(command.spawn().expect("the server's binary runs"));
     }
 
-    /// The key that opens the admin API, as the server made it in its data folder.
-    pub fn admin_key(&self) -> String {
-        std::fs::read_to_string(self.data_dir.join("admin_key")).expect("the sandbox makes an admin key").trim().to_owned()
+    /// The key that opens the admin API, as the server made it in its data folder; `None` before the first start.
+    pub fn admin_key(&self) -> Option<String> {
+        let key = std::fs::read_to_string(self.data_dir.join("admin_key")).ok()?;
+        Some(key.trim().to_owned())
     }
 
     /// Where the server's log of all its lives is.

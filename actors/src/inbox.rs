@@ -65,6 +65,17 @@ pub(crate) fn decide(event: &InboxEvent, status: IntegrationStatus) -> Deed {
     }
 }
 
+/// Which of those that wait comes first, by its place in the order in which they came: an ending overtakes data that came before it, which may take
+/// its time or fail again and again while a salon that left is still online. Nothing else overtakes.
+pub(crate) fn first<'a>(waiting: impl IntoIterator<Item = &'a InboxEvent>) -> usize {
+    let after_data = waiting.into_iter().enumerate().find(|(_, event)| !matches!(event, InboxEvent::Data(_)));
+    match after_data {
+        Some((place, InboxEvent::Lifecycle(LifecycleEvent::Uninstall | LifecycleEvent::Freeze))) => place,
+        Some((_, InboxEvent::Lifecycle(LifecycleEvent::Unfreeze | LifecycleEvent::Unknown(_)) | InboxEvent::Legacy(_) | InboxEvent::Data(_)))
+        | None => 0,
+    }
+}
+
 /// What YClients' own status makes of a webhook that ends an installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Confirmation {
@@ -166,15 +177,30 @@ mod tests {
         }
     }
 
-    #[test]
-    fn data_of_a_removed_salon_is_nobodys_business() {
-        let event = InboxEvent::Data(DataEvent {
+    fn data() -> InboxEvent {
+        InboxEvent::Data(DataEvent {
             resource: DataResource::Record,
             resource_id: Some(1),
             status: DataStatus::Update,
             sameness: Sameness { key: String::new(), seconds: 0 },
             secret_mark: String::new(),
-        });
+        })
+    }
+
+    #[test]
+    fn an_ending_overtakes_data_and_nothing_else_overtakes_anything() {
+        assert_eq!(first(&[data(), data(), UNINSTALL, FREEZE]), 2);
+        assert_eq!(first(&[data(), FREEZE]), 1);
+        assert_eq!(first(&[UNFREEZE, UNINSTALL]), 0);
+        assert_eq!(first(&[data(), UNFREEZE, UNINSTALL]), 0, "what was paid between them counts");
+        assert_eq!(first(&[data(), InboxEvent::Legacy("booking_created".into()), UNINSTALL]), 0);
+        assert_eq!(first(&[data(), data()]), 0);
+        assert_eq!(first(&[]), 0);
+    }
+
+    #[test]
+    fn data_of_a_removed_salon_is_nobodys_business() {
+        let event = data();
         assert_eq!(decide(&event, IntegrationStatus::Uninstalled), Deed::TickOff);
         assert_eq!(decide(&event, IntegrationStatus::Frozen), Deed::Handle);
     }

@@ -10,6 +10,8 @@
 //!                            └─ failed ─▶ Resting ─▶ Free
 //! ```
 //!
+//! An ending overtakes data before it, also while that rests.
+//!
 //! What a step means is committed together with its tick in the inbox. A crash or a failed commit before that leaves the webhook where it was: it is
 //! read again, and doing it twice is harmless.
 
@@ -24,7 +26,7 @@ use super::actor::CompanyMsg;
 use super::desk::Desk;
 use super::{activation, commits};
 use crate::events::Fact;
-use crate::inbox::{BATCH, Confirmation, Deed, Ending, QUESTIONS, confirm, decide};
+use crate::inbox::{BATCH, Confirmation, Deed, Ending, QUESTIONS, confirm, decide, first};
 use crate::ports::{Installation, MarketplaceError};
 use crate::records::{Change, CompanyRecord, EventKind, InboxEntry};
 use crate::session::machine::Wish;
@@ -93,9 +95,9 @@ impl Desk {
         if self.commit_pending() {
             return; // it is read when that has its next try
         }
-        while matches!(self.inbox.at, Place::Free) && !self.draining {
+        while matches!(self.inbox.at, Place::Free | Place::Resting { .. }) && !self.draining {
             let waiting = self.args.ports.records.pending_inbox(self.args.company_id, BATCH).await;
-            let waiting = match waiting {
+            let mut waiting = match waiting {
                 Ok(waiting) if waiting.is_empty() => return,
                 Ok(waiting) => waiting,
                 Err(error) => {
@@ -103,6 +105,12 @@ impl Desk {
                     return self.later(CompanyMsg::CommitAgain);
                 }
             };
+            let first = first(waiting.iter().map(|entry| &entry.entry.event));
+            if first == 0 && matches!(self.inbox.at, Place::Resting { .. }) {
+                return; // only what overtakes disturbs the rest
+            }
+            self.inbox.at = Place::Free;
+            waiting[..=first].rotate_right(1);
             self.work_through(waiting).await;
             if self.commit_pending() {
                 return;

@@ -114,6 +114,27 @@ async fn an_event_that_says_nothing_is_given_up_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_uninstall_does_not_wait_for_data_that_fails_again_and_again() {
+    let world = World::new();
+    let fleet = world.start().await;
+    let company = active_salon(&world, &fleet, 10).await;
+    let id = company.company_id();
+    for resource in 1..=5 {
+        world.care.fail(resource, 100);
+        send(&fleet, id, resource).await;
+    }
+    wait_until("the first one failed", || world.records.waiting_inbox().first().is_some_and(|entry| entry.attempts > 0)).await;
+    world.marketplace.set_installation(salon(10), Installation::NotInstalled);
+    let began = tokio::time::Instant::now();
+    fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, json!({})).await.unwrap();
+    until(&company, |view| view.integration == IntegrationStatus::Uninstalled).await;
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    wait_until("data of a removed salon is ticked off", || world.records.waiting_inbox().is_empty()).await;
+    assert!(world.records.dead_inbox().is_empty() && world.care.handled(id).is_empty());
+    fleet.drain(GRACE).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn events_stored_before_a_crash_are_acted_on_after_it_and_what_nobody_announced_is_found() {
     let world = World::new();
     let fleet = world.start().await;

@@ -7,6 +7,7 @@ mod lockout;
 mod origins;
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use axum::http::HeaderMap;
 use frontdesk_actors::ids::{CompanyId, SalonId};
@@ -124,9 +125,10 @@ impl Admission {
         self.per_address(&self.webhooks, client)
     }
 
-    /// One authenticated webhook of this salon.
-    pub fn salon_webhook(&self, salon: SalonId) -> Result<(), Limited> {
-        if self.per_company_limits { self.webhooks_per_salon.take(salon) } else { Ok(()) }
+    /// So many authenticated webhooks of this salon, in one request.
+    pub fn salon_webhooks(&self, salon: SalonId, count: usize) -> Result<(), Limited> {
+        let Some(count) = u32::try_from(count).ok().and_then(NonZeroU32::new) else { return Ok(()) };
+        if self.per_company_limits { self.webhooks_per_salon.take_all(salon, count) } else { Ok(()) }
     }
 
     /// One unauthenticated webhook that wants to be kept for this company. Applies always: anybody can send them.

@@ -30,7 +30,6 @@ use crate::settings::FleetSettings;
 
 pub(crate) use actor::{Ask as FleetAsk, DialPermit, FleetMsg, answered};
 pub(crate) use admission::Lane;
-pub use mail::LegacyOutcome;
 pub use statistics::Statistics;
 pub use upkeep::Swept;
 

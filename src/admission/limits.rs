@@ -87,14 +87,23 @@ impl<K: Hash + Eq + Clone, C: Clock + Clone> Bucket<K, C> {
 
     /// Takes one, or says when there will be one.
     pub(super) fn take(&self, key: K) -> Result<(), Limited> {
+        self.take_all(key, NonZeroU32::MIN)
+    }
+
+    /// Takes so many at once, or none and says when there will be as many. More than there ever are: never.
+    pub(super) fn take_all(&self, key: K, count: NonZeroU32) -> Result<(), Limited> {
         let slot =
             if self.limiter.len() < self.max_keys { Slot::Own(key) } else { Slot::Shared(self.hasher.hash_one(&key) % SHARED_SLOTS) };
-        self.limiter.check_key(&slot).map_err(|refusal| {
-            let retry_after = refusal.wait_time_from(self.clock.now());
-            let count = self.rate.0.get();
-            let rest = Duration::from_secs(60) * (count - 1) / count;
-            Limited { limit: count, retry_after, reset_after: retry_after + rest }
-        })
+        match self.limiter.check_key_n(&slot, count) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(refusal)) => Err(self.refused(refusal.wait_time_from(self.clock.now()))),
+            Err(_more_than_the_bucket) => Err(self.refused(Duration::from_secs(60))),
+        }
+    }
+
+    fn refused(&self, retry_after: Duration) -> Limited {
+        let limit = self.rate.0.get();
+        Limited { limit, retry_after, reset_after: retry_after + Duration::from_secs(60) * (limit - 1) / limit }
     }
 
     /// Forgets every key that has its full share again.
@@ -129,6 +138,21 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         bucket.take("a").unwrap();
         bucket.take("a").unwrap_err();
+    }
+
+    #[test]
+    fn who_asks_for_many_at_once_gets_all_or_keeps_what_is_left_and_is_told_when() {
+        let clock = FakeRelativeClock::default();
+        let bucket = Bucket::with_clock(Rate::per_minute(60), 100, clock.clone());
+        let many = |count| NonZeroU32::new(count).unwrap();
+        bucket.take_all("a", many(40)).unwrap();
+        let limited = bucket.take_all("a", many(40)).unwrap_err();
+        assert_eq!(limited.retry_after, Duration::from_secs(20));
+        bucket.take_all("a", many(20)).unwrap();
+        clock.advance(Duration::from_secs(40));
+        bucket.take_all("a", many(40)).unwrap();
+        assert_eq!(bucket.take_all("b", many(61)).unwrap_err().retry_after, Duration::from_secs(60));
+        bucket.take_all("b", many(60)).unwrap();
     }
 
     #[test]

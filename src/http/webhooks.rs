@@ -8,6 +8,8 @@ mod data;
 mod legacy;
 mod sameness;
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use frontdesk_actors::ids::SalonId;
@@ -38,7 +40,8 @@ struct Lifecycle {
     body: Value,
 }
 
-/// `POST /webhook/yclients` and `/callback/yclients`. A 2xx means that every event is stored.
+/// `POST /webhook/yclients` and `/callback/yclients`. A 2xx means that every event which names a salon is stored; one that names none is good for
+/// nothing and doesn't hold up the others.
 pub async fn lifecycle(State(state): State<HttpState>, ClientIp(client): ClientIp, request: Request) -> Result<Json<Value>, ApiError> {
     state.limits.webhook(client)?;
     let body = read_body(request, MAX_WEBHOOK, &state).await?;
@@ -51,15 +54,38 @@ pub async fn lifecycle(State(state): State<HttpState>, ClientIp(client): ClientI
     if ours.is_empty() {
         return Ok(Json(json!({"success": true, "skipped": "different_application"})));
     }
-    let accepted = ours.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    let received = accepted.len();
+    let sent = ours.len();
+    let (accepted, unreadable) = readable(ours)?;
+    let mut per_salon: BTreeMap<SalonId, usize> = BTreeMap::new();
     for event in &accepted {
-        state.limits.salon_webhook(event.salon)?;
+        *per_salon.entry(event.salon).or_default() += 1;
+    }
+    for (salon, count) in per_salon {
+        state.limits.salon_webhooks(salon, count)?;
     }
     for event in accepted {
         state.fleet.accept_webhook(event.salon, event.event, event.body).await?;
     }
-    Ok(Json(json!({"success": true, "received": true, "events": received, "skipped_events": foreign.len()})))
+    let mut answer = json!({"success": true, "received": true, "events": sent - unreadable, "skipped_events": foreign.len()});
+    if unreadable > 0 {
+        answer["unreadable_events"] = unreadable.into();
+    }
+    Ok(Json(answer))
+}
+
+/// The events that can be read, and how many can't. An error when none can.
+fn readable(events: Vec<Map<String, Value>>) -> Result<(Vec<Lifecycle>, usize), ApiError> {
+    let mut first_error = None;
+    let sent = events.len();
+    let mut keep = |read: Result<Lifecycle, ApiError>| read.map_err(|error| first_error.get_or_insert(error).code()).ok();
+    let readable: Vec<Lifecycle> = events.into_iter().filter_map(|event| keep(read(event))).collect();
+    match first_error {
+        Some(error) if readable.is_empty() => Err(error),
+        Some(_) | None => {
+            let unreadable = sent - readable.len();
+            Ok((readable, unreadable))
+        }
+    }
 }
 
 fn authenticate(state: &HttpState, event: &Map<String, Value>) -> Result<(), ApiError> {

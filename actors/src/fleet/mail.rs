@@ -9,17 +9,6 @@ use crate::records::{
     Appended, CompanyRecord, DataEvent, InboxEvent, InboxId, InboxPage, InboxQuery, LifecycleEvent, NewInboxEntry, WebhookDoor,
 };
 
-/// What became of a webhook at a company's old address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LegacyOutcome {
-    /// Durable; the company acts on it.
-    Stored,
-    /// Not the company's key, or none: kept for questions when there was none.
-    Unverified,
-    /// There is no such company.
-    Unknown,
-}
-
 impl FleetHandle {
     /// Stores a lifecycle webhook durably, then tells the company. The caller has checked the partner token.
     /// `body` must be without secrets. An unknown salon is stored too.
@@ -34,23 +23,15 @@ impl FleetHandle {
         self.take(Some(company), salon, InboxEvent::Data(event), body).await
     }
 
-    /// Stores what came to a company's old address. With the company's key it goes to the company; without one it is only kept for questions; with
-    /// another key nothing happens yet. Wakes nobody for a stranger.
-    pub async fn accept_legacy(&self, company: CompanyId, key: Option<&str>, name: &str, body: Value) -> Result<LegacyOutcome, CallError> {
-        let Some(record) = self.stored(company).await? else { return Ok(LegacyOutcome::Unknown) };
-        let event = InboxEvent::Legacy(crate::records::short_name(name));
-        match key {
-            Some(key) if !record.is_client_key(key) => Ok(LegacyOutcome::Unverified),
-            Some(_) => {
-                self.take(Some(company), record.salon_id, event, body).await?;
-                Ok(LegacyOutcome::Stored)
-            }
-            None => {
-                let entry = self.entry(Some(company), record.salon_id, event, body);
-                self.inner.ports.records.keep_unverified(company, entry).await?;
-                Ok(LegacyOutcome::Unverified)
-            }
-        }
+    /// Stores what came to a company's old address durably, then tells the company. The caller has checked the company's key.
+    pub async fn accept_legacy(&self, company: CompanyId, salon: SalonId, name: &str, body: Value) -> Result<Appended, CallError> {
+        self.take(Some(company), salon, InboxEvent::Legacy(crate::records::short_name(name)), body).await
+    }
+
+    /// Keeps what a stranger sent to a company's old address, for questions: only the latest few, and nobody is woken.
+    pub async fn keep_unverified(&self, company: CompanyId, salon: SalonId, name: &str, body: Value) -> Result<(), CallError> {
+        let entry = self.entry(Some(company), salon, InboxEvent::Legacy(crate::records::short_name(name)), body);
+        Ok(self.inner.ports.records.keep_unverified(company, entry).await?)
     }
 
     /// The stored record of a company, without waking it.

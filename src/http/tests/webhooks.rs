@@ -54,6 +54,34 @@ async fn a_wrong_or_missing_token_is_401_and_stores_nothing() {
 }
 
 #[tokio::test]
+async fn an_event_without_a_salon_does_not_hold_up_the_others() {
+    let desk = Desk::open().await;
+    let nobody = json!({"event": "uninstall", "partner_token": PARTNER_TOKEN});
+    let answer = desk.post_json(PATHS[0], &json!([nobody, event(501, "uninstall"), event(502, "freeze")])).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!((answer.json()["events"].as_u64(), answer.json()["unreadable_events"].as_u64()), (Some(2), Some(1)));
+    let mut salons: Vec<u64> = stored(&desk).into_iter().map(|(salon, _)| salon).collect();
+    salons.sort_unstable();
+    assert_eq!(salons, [501, 502]);
+    desk.post_json(PATHS[0], &json!([nobody, nobody])).await.is_error(400, "INVALID_SALON_ID", &[]);
+}
+
+#[tokio::test]
+async fn an_array_is_taken_whole_or_not_at_all_and_is_told_when_there_is_room() {
+    let desk = Desk::open().await;
+    let many = |salon| Value::Array((0..90).map(|_| event(salon, "freeze")).collect());
+    for _ in 0..2 {
+        assert_eq!(desk.post_json(PATHS[0], &many(501)).await.status, 200);
+    }
+    let refused = desk.post_json(PATHS[0], &many(501)).await;
+    refused.is_error(429, "RATE_LIMITED", &["retry_after"]);
+    let wait: u64 = refused.header(header::RETRY_AFTER).parse().unwrap();
+    assert!((15..=21).contains(&wait), "{wait} s until there is room for all 90");
+    assert_eq!(stored(&desk).len(), 180);
+    assert_eq!(desk.post_json(PATHS[0], &many(502)).await.status, 200, "another salon has its own");
+}
+
+#[tokio::test]
 async fn a_failing_store_answers_503_and_the_repeat_is_taken() {
     let desk = Desk::open().await;
     desk.world.records.fail_next_commits(1);

@@ -52,9 +52,7 @@ pub async fn data(
     let body = read_body(request, MAX_WEBHOOK, &state).await?;
     let events = objects(serde_json::from_slice(&body).map_err(|_| malformed_json())?)?;
     let events = events.into_iter().map(|event| read(event, &sender)).collect::<Result<Vec<_>, _>>()?;
-    for _ in &events {
-        state.limits.salon_webhook(sender.salon)?;
-    }
+    state.limits.salon_webhooks(sender.salon, events.len())?;
     let received = events.len();
     let mut repeated = 0;
     for (event, body) in events {

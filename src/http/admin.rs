@@ -20,6 +20,7 @@ mod partner;
 mod reconcile;
 pub mod registration;
 mod sessions;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,8 +41,7 @@ use super::error::ApiError;
 use crate::auth::{Operators, Sessions};
 use crate::pulse::Pulse;
 
-pub use caller::Caller;
-use caller::Viewer;
+pub use caller::{Caller, Viewer, is_anonymous};
 
 /// Where these routes hang.
 pub const PREFIX: &str = "/admin/api/v1";
@@ -117,6 +117,7 @@ pub fn api() -> OpenApiRouter<HttpState> {
         .routes(routes!(sessions::log_out))
         .routes(routes!(sessions::activate))
         .routes(routes!(sessions::qr))
+        .routes(routes!(webhooks::rotate))
 }
 
 /// A role, as a word.

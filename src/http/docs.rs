@@ -34,9 +34,12 @@ fn frame() -> OpenApi {
     api.info = info;
     let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An operator's key: sk_…")).build();
     let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A page token of one salon.")).build();
+    let company =
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A company's key, as register answered it: sk_…")).build();
     let components = api.components.get_or_insert_default();
     components.add_security_scheme("operator_key", SecurityScheme::Http(key));
     components.add_security_scheme("page_token", SecurityScheme::Http(token));
+    components.add_security_scheme("company_key", SecurityScheme::Http(company));
     api
 }
 

@@ -65,6 +65,11 @@ impl ApiError {
         self.code
     }
 
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// 403: the credential is good, and for something else.
     pub fn foreign_session() -> Self {
         Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", "This token opens another salon's session. Use the token of this salon.")
@@ -174,9 +179,14 @@ impl ApiError {
         body
     }
 
-    /// Does it leave open whether what was asked happened?
+    /// Does it leave open whether what was asked happened? A bug of ours may have struck before or after it did.
     pub fn is_unclear(&self) -> bool {
-        self.status == StatusCode::BAD_GATEWAY
+        self.status == StatusCode::BAD_GATEWAY || self.status == StatusCode::INTERNAL_SERVER_ERROR
+    }
+
+    /// Does it pass by itself?
+    pub fn is_passing(&self) -> bool {
+        self.status == StatusCode::SERVICE_UNAVAILABLE || self.status == StatusCode::TOO_MANY_REQUESTS
     }
 
     /// The same error where a person expects a page.

@@ -26,7 +26,14 @@ pub struct ClientIp(pub IpAddr);
 impl<S: Sync> FromRequestParts<S> for ClientIp {
     type Rejection = Infallible;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get().copied().unwrap_or(Self(IpAddr::from([0, 0, 0, 0]))))
+        Ok(Self::of(parts))
+    }
+}
+
+impl ClientIp {
+    /// As the outermost layer found it.
+    pub fn of(parts: &Parts) -> Self {
+        parts.extensions.get().copied().unwrap_or(Self(IpAddr::from([0, 0, 0, 0])))
     }
 }
 
@@ -41,10 +48,7 @@ pub struct Holder {
 impl FromRequestParts<HttpState> for Holder {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, ApiError> {
-        let ClientIp(client) = match ClientIp::from_request_parts(parts, state).await {
-            Ok(client) => client,
-            Err(never) => match never {},
-        };
+        let ClientIp(client) = ClientIp::of(parts);
         Self::of(bearer(&parts.headers), client, state).await
     }
 }
@@ -93,23 +97,33 @@ pub fn bearer(headers: &HeaderMap) -> Result<&str, TokenError> {
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(TokenError::Missing) }
 }
 
-/// A JSON body. An empty one reads as `null`, so that a missing field is named instead of a missing header.
+/// A JSON body. An empty one reads as `null`, so that a missing field is named instead of a missing header. A refused one is counted against the
+/// address: reading it is work.
 pub struct JsonBody<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<HttpState> for JsonBody<T> {
     type Rejection = ApiError;
     async fn from_request(request: Request, state: &HttpState) -> Result<Self, ApiError> {
-        let json = is_json(request.headers());
-        let body = read_body(request, MAX_BODY, state).await?;
-        if body.is_empty() {
-            return parse(b"null").map(Self);
+        let client = request.extensions().get().copied().map(|ClientIp(client)| client);
+        let read = read_json(request, state).await;
+        if let (Err(_), Some(client)) = (&read, client) {
+            state.limits.public(client)?;
         }
-        if !json {
-            let message = "Send the body as JSON, with Content-Type: application/json.";
-            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message));
-        }
-        parse(&body).map(Self)
+        read.map(Self)
     }
+}
+
+async fn read_json<T: DeserializeOwned>(request: Request, state: &HttpState) -> Result<T, ApiError> {
+    let json = is_json(request.headers());
+    let body = read_body(request, MAX_BODY, state).await?;
+    if body.is_empty() {
+        return parse(b"null");
+    }
+    if !json {
+        let message = "Send the body as JSON, with Content-Type: application/json.";
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message));
+    }
+    parse(&body)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts as _, State};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{SecondsFormat, Utc};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::HttpState;
+use super::admin::{Viewer, is_anonymous};
 use super::control::ControlState;
 use super::error::ApiError;
 use super::liveness::Liveness;
@@ -33,19 +35,32 @@ pub struct OpsState {
     pub control: watch::Receiver<Option<ControlState>>,
 }
 
-/// `GET /health` and `/marketplace/health`.
-pub async fn health(State(state): State<HttpState>) -> Result<Json<Value>, ApiError> {
+/// `GET /health` and `/marketplace/health`. With an operator's key the overview is in it; a wrong key changes nothing.
+pub async fn health(State(state): State<HttpState>, mut parts: Parts) -> Result<Json<Value>, ApiError> {
     let phase = state.readiness.phase();
     let (code, message) = match phase {
         Phase::Ready => {
             let now = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
-            return Ok(Json(json!({"success": true, "status": phase.name(), "timestamp": now})));
+            let mut answer = json!({"success": true, "status": phase.name(), "timestamp": now});
+            if let Some(details) = details(&state, &mut parts).await {
+                answer["details"] = details;
+            }
+            return Ok(Json(answer));
         }
         Phase::Starting => ("STARTING", "The server is starting. Try again in a few seconds."),
         Phase::Draining => ("DRAINING", "The server is stopping. Another one takes over, or it comes back."),
         Phase::StoreFailed => ("STORE_UNAVAILABLE", "Nothing can be stored. An operator must look at the disk and the log."),
     };
     Err(ApiError::unavailable(code, message, Duration::from_secs(5)).detail("status", phase.name()))
+}
+
+/// The fleet at a glance, for operators.
+async fn details(state: &HttpState, parts: &mut Parts) -> Option<Value> {
+    if is_anonymous(&parts.headers) {
+        return None; // probes come often, and count against nobody
+    }
+    Viewer::from_request_parts(parts, state).await.ok()?;
+    super::glance(state).await
 }
 
 /// `GET /metrics`.

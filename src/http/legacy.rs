@@ -1,11 +1,9 @@
 //! Routes that the predecessor's clients know, with their field names: a code as a picture, a company's status, the callback after the scan.
 
-use std::net::IpAddr;
-
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use chrono::Utc;
 use frontdesk_actors::ids::{CompanyId, SalonId};
 use frontdesk_actors::view::ActivationView;
@@ -30,10 +28,9 @@ pub async fn qr(
     Ok(Json(json!({"success": true, "qr": web::qr_png_data_url(qr.text.expose()), "expires_in": seconds_left(&qr)})))
 }
 
-/// `GET /marketplace/status/{company_id}`: for who holds a page token or the key of this company.
+/// `GET /marketplace/status/{company_id}`: for who holds a page token or the key of this company, or an operator's key.
 pub async fn status(
     State(state): State<HttpState>,
-    ClientIp(client): ClientIp,
     path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
@@ -44,7 +41,8 @@ pub async fn status(
             "The company id is a whole number, as register answered it. It is not the salon's number.",
         )
     })?;
-    may_read(&state, client, request.headers(), company).await?;
+    let (parts, _) = request.into_parts();
+    may_read(&state, &parts, company).await?;
     let Some(handle) = state.fleet.company(company).await? else { return Err(ApiError::no_company()) };
     let view = handle.view();
     Ok(Json(json!({
@@ -57,14 +55,22 @@ pub async fn status(
     })))
 }
 
-async fn may_read(state: &HttpState, client: IpAddr, headers: &HeaderMap, company: CompanyId) -> Result<(), ApiError> {
-    let refused = |error: TokenError| match state.limits.public(client) {
-        Ok(()) => ApiError::from(error),
-        Err(limited) => limited.into(),
+async fn may_read(state: &HttpState, parts: &Parts, company: CompanyId) -> Result<(), ApiError> {
+    let ClientIp(client) = ClientIp::of(parts);
+    let Some(key) = presented_key(&parts.headers) else {
+        state.limits.public(client)?;
+        return Err(TokenError::Missing.into());
     };
-    let Some(key) = presented_key(headers) else { return Err(refused(TokenError::Missing)) };
     if is_client_key(state, company, &key).await? {
         return Ok(state.limits.keyed(company)?);
+    }
+    // What never was a token of ours can only be an operator's key. An old key of a company, asked with again and again, is no guess at one.
+    if matches!(state.tokens.verify(&key), Err(TokenError::Invalid)) {
+        let Some(operator) = state.operators.principal(&key).await else {
+            state.limits.public(client)?;
+            return Err(TokenError::Invalid.into());
+        };
+        return Ok(state.limits.operator(operator.key)?);
     }
     let holder = Holder::of(Ok(&key), client, state).await?;
     if holder.principal.company == company { Ok(()) } else { Err(ApiError::foreign_company()) }

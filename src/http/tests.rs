@@ -3,6 +3,7 @@
 mod admin;
 mod credentials;
 mod data_webhooks;
+mod doors;
 mod envelope;
 mod hostile;
 mod journey;

@@ -32,7 +32,7 @@ pub struct Caller {
 impl Caller {
     /// The caller of this key, wherever in the request it was.
     pub async fn of(key: Result<&str, TokenError>, parts: &Parts, state: &HttpState) -> Result<Self, ApiError> {
-        let address = client(parts);
+        let ClientIp(address) = ClientIp::of(parts);
         let key = match key {
             Ok(key) => key,
             Err(error) => {
@@ -51,7 +51,7 @@ impl Caller {
 
     /// The caller of a console session. A browser sends its cookie whoever asks it to: a change needs the page's own word too.
     fn logged_in(cookie: &str, parts: &Parts, state: &HttpState) -> Result<Self, ApiError> {
-        let address = client(parts);
+        let ClientIp(address) = ClientIp::of(parts);
         let Some(session) = state.admin.sessions.find(cookie) else {
             state.limits.public(address)?;
             return Err(ApiError::from(TokenError::Expired).with_message("You are logged out. Log in with your key again."));
@@ -120,10 +120,6 @@ impl FromRequestParts<HttpState> for AdminOnly {
 
 fn request_id(parts: &Parts) -> String {
     parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
-}
-
-fn client(parts: &Parts) -> IpAddr {
-    parts.extensions.get::<ClientIp>().map_or(IpAddr::from([0, 0, 0, 0]), |client| client.0)
 }
 
 /// `Authorization: Bearer <key>` or `X-API-Key: <key>`; one of them, once.

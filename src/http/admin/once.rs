@@ -85,7 +85,9 @@ impl AdminState {
             let result = admin.change(&caller, change, work).await;
             let answer = match &result {
                 Ok(answer) => Some(OnceAnswer { status: 200, body: json!(answer) }),
-                Err(error) if error.is_unclear() => Some(OnceAnswer { status: 502, body: error.body(&caller.request_id) }),
+                Err(error) if error.is_unclear() => {
+                    Some(OnceAnswer { status: error.status().as_u16(), body: error.body(&caller.request_id) })
+                }
                 Err(_) => None,
             };
             if let Err(error) = records.answer_once(id, answer.clone()).await {

@@ -112,8 +112,8 @@ macro_rules! session_action {
 
 session_action!(
     restart, "/companies/{company_id}/restart", "session.restart",
-    "Takes the link back, or starts anew what waits, is parked, replaced or outdated. Harmless when it is online.",
-    company => Ok(company.reconnect().await?)
+    "Closes a link in good order and opens it anew; takes the link back, or starts anew what waits, is parked, replaced or outdated.",
+    company => Ok(company.restart().await?)
 );
 session_action!(
     unpark, "/companies/{company_id}/unpark", "session.unpark",

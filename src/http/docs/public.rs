@@ -131,9 +131,9 @@ struct CompanyStatus {
     connected_at: Option<DateTime<Utc>>,
 }
 
-/// A company's status, for who holds its page token or its key.
+/// A company's status, for who holds its page token or its key, or an operator's key.
 #[utoipa::path(get, path = "/marketplace/status/{company_id}", tag = "predecessor", params(("company_id" = u64, Path, description = "Our number of the company.")),
-    responses((status = 200, body = CompanyStatus), Refusals), security(("page_token" = [])))]
+    responses((status = 200, body = CompanyStatus), Refusals), security(("page_token" = []), ("company_key" = []), ("operator_key" = ["viewer"])))]
 fn company_status() {}
 
 /// The scan is done.
@@ -210,6 +210,8 @@ struct Health {
     success: bool,
     status: String,
     timestamp: DateTime<Utc>,
+    /// With an operator's key: the overview of `/admin/api/v1/overview`.
+    details: Option<Value>,
 }
 
 /// Does the server serve? 503 while it starts, stops, or can't store anything.

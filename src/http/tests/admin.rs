@@ -2,10 +2,11 @@
 
 mod companies;
 mod console;
-mod matrix;
+pub mod matrix;
 mod partner;
 mod registration;
 
+use frontdesk_actors::testing::until;
 use serde_json::json;
 
 use super::*;
@@ -14,7 +15,7 @@ const KEYS: &str = "/admin/api/v1/keys";
 
 impl Desk {
     /// A new key with this role.
-    async fn key(&self, role: &str) -> String {
+    pub async fn key(&self, role: &str) -> String {
         let request = with_bearer(json_request(KEYS, json!({"name": role, "role": role}).to_string()), ADMIN_KEY);
         let answer = self.send(request).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
@@ -142,15 +143,35 @@ async fn an_operator_stops_and_restarts_a_session_and_a_viewer_does_not() {
     for action in ["restart", "unpark", "stop", "logout", "activate", "qr"] {
         desk.post_as(&path(action), &viewer).await.is_error(403, "ROLE_REQUIRED", &["role"]);
     }
+    let first = company.view().session.generation;
+    assert_eq!(desk.post_as(&path("restart"), &operator).await.status, 200);
+    until(&company, |view| view.session.generation > first).await;
+    until_state(&company, SessionState::Connecting).await;
     assert_eq!(desk.post_as(&path("stop"), &operator).await.status, 200);
     until_state(&company, SessionState::Idle).await;
     assert_eq!(desk.post_as(&path("restart"), &operator).await.status, 200);
     until_state(&company, SessionState::Connecting).await;
     let entries = desk.get_as("/admin/api/v1/audit", ADMIN_KEY).await.json()["entries"].clone();
-    assert_eq!((entries[1]["action"].as_str(), entries[1]["before"]["state"].as_str()), (Some("session.stop"), Some("Online")));
+    assert_eq!((entries[1]["action"].as_str(), entries[1]["before"]["state"].as_str()), (Some("session.stop"), Some("Connecting")));
     assert_eq!((entries[0]["action"].as_str(), entries[0]["result"].as_str()), (Some("session.restart"), Some("done")));
     desk.post_as("/admin/api/v1/companies/999/stop", &operator).await.is_error(404, "COMPANY_NOT_FOUND", &[]);
     desk.post_as("/admin/api/v1/companies/0/stop", &operator).await.is_error(404, "COMPANY_NOT_FOUND", &[]);
+}
+
+#[tokio::test]
+async fn an_admin_gives_the_data_webhooks_a_new_address_that_is_shown_once() {
+    let desk = Desk::open().await;
+    let company = desk.online(77).await;
+    let path = format!("/admin/api/v1/companies/{}/webhook-secret", company.company_id());
+    desk.post_as(&path, &desk.key("operator").await).await.is_error(403, "ROLE_REQUIRED", &["role"]);
+    let answer = desk.post_as(&path, ADMIN_KEY).await;
+    let address = answer.json()["webhook_url"].as_str().unwrap().to_owned();
+    let event = json!({"company_id": 77, "resource": "record", "resource_id": 5, "status": "update", "data": {"id": 5}});
+    let webhook = address.strip_prefix("https://desk.example.com").unwrap();
+    assert_eq!(desk.post_json(webhook, &event).await.status, 200, "the new address takes webhooks");
+    let log = desk.get_as("/admin/api/v1/audit", ADMIN_KEY).await;
+    assert_eq!(log.json()["entries"][0]["action"], "webhook.rotate");
+    assert!(!log.text.contains(webhook.rsplit('/').next().unwrap()));
 }
 
 #[tokio::test]

@@ -153,3 +153,49 @@ async fn the_old_address_of_a_company_always_answers_and_counts_with_its_key_onl
     }
     assert!(desk.world.records.unverified_inbox().len() <= 20, "bounded, whoever sends");
 }
+
+#[tokio::test]
+async fn too_many_events_with_the_companys_key_are_told_so_and_none_is_lost_behind_a_200() {
+    let desk = Desk::open().await;
+    let (enrolled, _, _) = enrolled(&desk, 77).await;
+    let path = format!("/marketplace/webhook/{}", enrolled.company_id);
+    let mut taken = 0;
+    for id in 0..230 {
+        let booking = json!({"type": "booking_created", "data": {"id": id}}).to_string();
+        let answer = desk.send(with_header(json_request(&path, booking), "x-api-key", enrolled.api_key.expose())).await;
+        if answer.status == 429 {
+            answer.is_error(429, "RATE_LIMITED", &["retry_after"]);
+        } else {
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            taken += 1;
+        }
+    }
+    assert!((200..230).contains(&taken), "{taken} of 230 were taken");
+    wait_until("all that were taken are done", || desk.world.records.done_inbox().len() == taken).await;
+}
+
+#[tokio::test]
+async fn a_companys_old_key_opens_nothing_and_locks_no_operator_out() {
+    let desk = Desk::with(HttpSettings::default()).await;
+    let (old, _, _) = enrolled(&desk, 77).await;
+    let (new, _, _) = enrolled(&desk, 77).await;
+    let path = format!("/marketplace/status/{}", new.company_id);
+    for _ in 0..20 {
+        desk.get_as(&path, old.api_key.expose()).await.is_error(401, "AUTH_INVALID", &[]);
+    }
+    assert_eq!(desk.get_as(&path, ADMIN_KEY).await.status, 200);
+    assert_eq!(desk.get_as(&path, new.api_key.expose()).await.status, 200);
+    desk.get_as("/marketplace/status/999", ADMIN_KEY).await.is_error(404, "COMPANY_NOT_FOUND", &[]);
+}
+
+#[tokio::test]
+async fn health_shows_the_overview_to_operators_and_nothing_of_it_to_others() {
+    let desk = Desk::open().await;
+    desk.online(77).await;
+    let shown = desk.get_as("/health", ADMIN_KEY).await.json();
+    assert_eq!(shown["details"]["companies"], 1, "{shown}");
+    for answer in [desk.get("/health").await, desk.get_as("/health", "sk_wrong").await] {
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.json().as_object().unwrap().keys().collect::<Vec<_>>(), ["status", "success", "timestamp"]);
+    }
+}

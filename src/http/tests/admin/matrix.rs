@@ -8,28 +8,33 @@ use super::*;
 use crate::auth::KeyWish;
 
 /// A described operation.
-struct Operation {
-    method: Method,
-    path: String,
+pub struct Operation {
+    pub method: Method,
+    pub path: String,
+    /// As it is described, with `{…}`.
+    pub pattern: String,
     /// The weakest role that gets in; `None`: open to everyone, or opened by something else than an operator's key.
-    role: Option<OperatorRole>,
+    pub role: Option<OperatorRole>,
 }
 
-fn operations() -> Vec<Operation> {
+pub fn operations() -> Vec<Operation> {
     let api: Value = serde_json::from_str(&openapi()).unwrap();
     let paths = api["paths"].as_object().unwrap();
     let all = paths.iter().flat_map(|(path, item)| {
         item.as_object().unwrap().iter().filter(|(method, _)| *method != "parameters").map(move |(method, operation)| Operation {
             method: method.to_uppercase().parse().unwrap(),
             path: concrete(path),
+            pattern: path.clone(),
             role: role(&operation["security"]),
         })
     });
     all.collect()
 }
 
+/// `None` as well where an operator's key is one way of several: `doors` tries those.
 fn role(security: &Value) -> Option<OperatorRole> {
-    let word = security.as_array()?.iter().find_map(|one| one.get("operator_key"))?;
+    let [only] = security.as_array()?.as_slice() else { return None };
+    let word = only.get("operator_key")?;
     let word = word[0].as_str();
     Some(OperatorRole::ALL.into_iter().find(|role| Some(role.name()) == word).unwrap_or(OperatorRole::Viewer))
 }

@@ -30,7 +30,7 @@ pub(super) async fn all(config: &Config) -> Vec<Finding> {
     let looking = tokio::task::spawn_blocking(move || {
         let (mut findings, running) = folder(&config);
         findings.extend(ports(&config, running));
-        findings.extend([open_files(&config), time_zones(), secrets(&config)]);
+        findings.extend([open_files(&config), time_zones(), secrets(&config), signatures(&config)]);
         findings.extend(backups(&config));
         findings
     });
@@ -187,6 +187,16 @@ fn secrets(config: &Config) -> Finding {
             Finding::warn(AREA, format!("{} missing: no salon can connect", missing.join(" and ")))
         }
     }
+}
+
+fn signatures(config: &Config) -> Finding {
+    const AREA: &str = "owner data";
+    if config.yclients.signature_required {
+        return Finding::ok(AREA, "a salon connects only with data that YClients signed");
+    }
+    let text = "may come unsigned (yclients.signature_required = false): anybody can begin to connect any salon that added the app; tick \
+                \"pass user data\" in the developer's cabinet and set it to true";
+    Finding::warn(AREA, text)
 }
 
 fn backups(config: &Config) -> Vec<Finding> {

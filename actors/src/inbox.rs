@@ -71,7 +71,10 @@ pub(crate) fn first<'a>(waiting: impl IntoIterator<Item = &'a InboxEvent>) -> us
     let after_data = waiting.into_iter().enumerate().find(|(_, event)| !matches!(event, InboxEvent::Data(_)));
     match after_data {
         Some((place, InboxEvent::Lifecycle(LifecycleEvent::Uninstall | LifecycleEvent::Freeze))) => place,
-        Some((_, InboxEvent::Lifecycle(LifecycleEvent::Unfreeze | LifecycleEvent::Unknown(_)) | InboxEvent::Legacy(_) | InboxEvent::Data(_)))
+        Some((
+            _,
+            InboxEvent::Lifecycle(LifecycleEvent::Unfreeze | LifecycleEvent::Unknown(_)) | InboxEvent::Legacy(_) | InboxEvent::Data(_),
+        ))
         | None => 0,
     }
 }

@@ -1,6 +1,7 @@
 //! One module for each thing that is measured.
 
 pub mod commits;
+pub mod console;
 pub mod first_qr;
 pub mod fleet;
 pub mod held;

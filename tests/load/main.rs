@@ -83,6 +83,7 @@ async fn of(figure: Figure, plan: &Plan, options: &Options) -> Result<Vec<Row>> 
         Figure::Held => figures::held::measure(plan).await,
         Figure::Intake => figures::intake::measure(plan).await,
         Figure::Strangers => figures::strangers::measure(plan).await,
+        Figure::Console => figures::console::measure(plan).await,
         Figure::Commits => figures::commits::measure(plan).await,
         Figure::Size => figures::size::measure(options.shipped.as_deref()).await,
     }

@@ -106,6 +106,8 @@ pub enum Figure {
     Intake,
     /// Connections that say nothing, or say it slowly.
     Strangers,
+    /// The operators' console in Chromium, with many companies stored.
+    Console,
     /// Of the store.
     Commits,
     /// Of the shipped binary.
@@ -124,6 +126,7 @@ impl Figure {
             Self::Held => "a large fleet, held",
             Self::Intake => "webhooks under load",
             Self::Strangers => "connections of strangers",
+            Self::Console => "the console in a browser",
             Self::Commits => "durable commits of the store",
             Self::Size => "size of the shipped binary",
         }

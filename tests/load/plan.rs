@@ -64,9 +64,14 @@ impl Plan {
             Figure::Held => self.limit * 5 + self.holding,
             Figure::Fleet => self.limit * 4,
             Figure::Intake => self.limit * 2,
-            Figure::FirstQr | Figure::Restart | Figure::Memory | Figure::Startup | Figure::Strangers | Figure::Commits | Figure::Size => {
-                self.limit
-            }
+            Figure::FirstQr
+            | Figure::Restart
+            | Figure::Memory
+            | Figure::Startup
+            | Figure::Strangers
+            | Figure::Console
+            | Figure::Commits
+            | Figure::Size => self.limit,
         }
     }
 

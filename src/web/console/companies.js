@@ -5,7 +5,7 @@ import { badge, fill, make, number, table, when, words } from "./dom.js";
 
 const COLUMNS = ["company_id", "title", "salon_id", "status", "state", "whatsapp_phone", "updated_at"];
 const SORTABLE = ["company_id", "title", "salon_id", "status", "state", "updated_at"];
-const TYPING_MS = 200;
+const TYPING_MS = 80;
 
 export async function show(main, query) {
   const text = words.list;

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use super::DialQueue;
 use crate::ids::CompanyId;
 
-/// Up to this part of the pace is added at random, so that dials don't tick.
+/// A dial comes up to this part of the pace after its slot, at random, so that dials don't tick. The slots themselves are evenly spaced: neither the
+/// jitter nor a timer that fires late adds up over a thousand dials.
 const JITTER: f64 = 0.1;
 
 /// What to do next.
@@ -57,7 +58,14 @@ pub(crate) struct Admission<T> {
     /// Whose turn it is.
     turn: Lane,
     waiting: HashMap<CompanyId, (T, Instant)>,
-    not_before: Option<Instant>,
+    /// The next slot of the pace, and when in it somebody may dial.
+    slot: Option<Slot>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    begins: Instant,
+    not_before: Instant,
 }
 
 impl<T> Admission<T> {
@@ -73,7 +81,7 @@ impl<T> Admission<T> {
             arrivals: 0,
             turn: Lane::Owner,
             waiting: HashMap::new(),
-            not_before: None,
+            slot: None,
         }
     }
 
@@ -116,15 +124,22 @@ impl<T> Admission<T> {
         if self.waiting.is_empty() || self.out >= self.at_once {
             return Next::Nothing;
         }
-        if let Some(at) = self.not_before.filter(|at| *at > now) {
+        if let Some(at) = self.slot.map(|slot| slot.not_before).filter(|at| *at > now) {
             return Next::At(at);
         }
         let Some((whom, asked)) = self.pop() else {
             return Next::Nothing;
         };
         self.out += 1;
-        self.not_before = self.pace.map(|pace| now + pace.mul_f64(1.0 + JITTER * dice.clamp(0.0, 1.0)));
+        self.slot = self.pace.map(|pace| self.slot_after(now, pace, dice));
         Next::Grant(whom, now.duration_since(asked))
+    }
+
+    /// The slot after the one just used. One that was left empty is not made up for.
+    fn slot_after(&self, now: Instant, pace: Duration, dice: f64) -> Slot {
+        let used = self.slot.map(|slot| slot.begins).filter(|begins| now.duration_since(*begins) < pace);
+        let begins = used.unwrap_or(now) + pace;
+        Slot { begins, not_before: begins + pace.mul_f64(JITTER * dice.clamp(0.0, 1.0)) }
     }
 }
 
@@ -174,6 +189,31 @@ mod tests {
         for window in granted.windows(21) {
             assert!(window[20].1 - window[0].1 >= Duration::from_secs(1), "more than 20 in a second");
         }
+    }
+
+    #[test]
+    fn late_timers_and_jitter_do_not_add_up() {
+        let start = Instant::now();
+        let mut admission = Admission::new(Some(20), 64);
+        (1..=500).for_each(|id| admission.ask(company(id), Lane::Restore, None, id, start));
+        let (mut now, mut granted) = (start, Vec::new());
+        while granted.len() < 500 {
+            match admission.next(now, (granted.len() % 10) as f64 / 10.0) {
+                Next::Grant(..) => {
+                    granted.push(now - start);
+                    admission.give_back();
+                }
+                Next::At(at) => now = at + Duration::from_millis(3),
+                Next::Nothing => unreachable!("permits come back at once"),
+            }
+        }
+        let slack = Duration::from_millis(10);
+        assert!(granted[499].abs_diff(Duration::from_millis(499 * 50)) < slack, "{:?}", granted[499]);
+        assert!(granted.windows(21).all(|window| window[20] - window[0] > Duration::from_secs(1) - slack), "more than 20 in a second");
+        now += Duration::from_secs(60);
+        (501..=503).for_each(|id| admission.ask(company(id), Lane::Restore, None, id, now));
+        assert!(matches!(admission.next(now, 0.0), Next::Grant(501, _)));
+        assert_eq!(admission.next(now, 0.0), Next::At(now + Duration::from_millis(50)), "a quiet minute is not made up for");
     }
 
     #[test]

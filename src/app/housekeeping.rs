@@ -21,6 +21,7 @@ pub(super) async fn housekeep(fleet: FleetHandle, every: Duration, stopping: Can
         match swept {
             Ok(swept) => tracing::debug!(
                 erased = swept.erased,
+                erasures.left = swept.left,
                 woken = swept.woken,
                 webhooks.forgotten = swept.pruned.inbox,
                 events.forgotten = swept.pruned.events,

@@ -21,6 +21,9 @@ pub(super) struct Disk {
     applying: RwLock<()>,
     #[cfg(test)]
     pub(super) fail_commits: std::sync::atomic::AtomicBool,
+    /// Ranges under this prefix can't be read.
+    #[cfg(test)]
+    pub(super) torn: std::sync::OnceLock<Key>,
     _lock: File,
 }
 
@@ -43,6 +46,8 @@ impl Disk {
             applying: RwLock::new(()),
             #[cfg(test)]
             fail_commits: std::sync::atomic::AtomicBool::new(false),
+            #[cfg(test)]
+            torn: std::sync::OnceLock::new(),
             _lock: parts.lock,
         }
     }
@@ -92,6 +97,10 @@ impl Disk {
     /// Key and entry of everything under `prefix`, in key order, until `visit` says stop.
     pub(super) fn each(&self, prefix: &[u8], visit: impl FnMut(&[u8], &[u8]) -> Result<Walk, Fault>) -> Result<(), Fault> {
         let step = "reading a range";
+        #[cfg(test)]
+        if self.torn.get().is_some_and(|torn| prefix.starts_with(torn)) {
+            return Err(Fault::Panicked { step });
+        }
         guarded(step, || walk(self.db.scan_prefix(prefix), step, visit))
     }
 

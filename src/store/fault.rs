@@ -57,6 +57,14 @@ impl Fault {
         move |source| Self::File { step, source }
     }
 
+    /// Is it about what one record holds? Then the others can still be read. Otherwise it is the database, the disk, or the request.
+    pub(super) fn is_of_one_record(&self) -> bool {
+        match self {
+            Self::Sealed { .. } | Self::Unreadable { .. } | Self::NewerRecord { .. } | Self::Incomplete { .. } => true,
+            Self::Engine { .. } | Self::Panicked { .. } | Self::File { .. } | Self::TooLarge { .. } | Self::Refused { .. } => false,
+        }
+    }
+
     /// The text for [`RecordsError::Failed`] and the log: the step and its causes, never data.
     pub(super) fn describe(&self) -> String {
         let mut text = self.to_string();

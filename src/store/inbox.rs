@@ -226,7 +226,7 @@ fn arrived(draft: &Draft<'_>, shelf: InboxShelf, key: &Key) -> Result<Option<Dat
     };
     match at {
         Ok(at) => Ok(at),
-        Err(Fault::Unreadable { .. } | Fault::NewerRecord { .. } | Fault::Sealed { .. } | Fault::Incomplete { .. }) => Ok(None),
+        Err(fault) if fault.is_of_one_record() => Ok(None),
         Err(fault) => Err(fault),
     }
 }

@@ -31,9 +31,9 @@ pub trait InboxRecords: Send + Sync + 'static {
     /// Puts a dead letter back among the pending ones, as if never tried. `false`: there is no such dead letter.
     async fn replay_inbox(&self, company: CompanyId, id: InboxId) -> Result<bool, RecordsError>;
 
-    /// Plans that are due, at most `limit`.
-    async fn due_erasures(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Erasure>, RecordsError>;
+    /// Plans that are due, in the order of their time, from behind the plan `after` on, at most `limit`. One that can't be read is left out.
+    async fn due_erasures(&self, now: DateTime<Utc>, after: Option<&Erasure>, limit: usize) -> Result<Vec<Erasure>, RecordsError>;
 
-    /// Forgets the past beyond what is kept, in portions that leave room for others.
+    /// Forgets the past beyond what is kept, in portions that leave room for others. A company that can't be read is left out.
     async fn prune(&self, retention: Retention, now: DateTime<Utc>) -> Result<Pruned, RecordsError>;
 }

@@ -13,4 +13,5 @@ mod ractor_facts;
 mod reconcile;
 mod storms;
 mod supervision;
+mod upkeep;
 mod ways;

@@ -50,8 +50,8 @@ impl InboxRecords for Store {
         self.submit(HEAVY_BYTES, move |draft| replay(draft, company, id)).await
     }
 
-    async fn due_erasures(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Erasure>, RecordsError> {
-        self.0.reader.due_erasures(now, limit)
+    async fn due_erasures(&self, now: DateTime<Utc>, after: Option<&Erasure>, limit: usize) -> Result<Vec<Erasure>, RecordsError> {
+        self.0.reader.due_erasures(now, after, limit)
     }
 
     async fn prune(&self, retention: Retention, now: DateTime<Utc>) -> Result<Pruned, RecordsError> {
@@ -59,14 +59,26 @@ impl InboxRecords for Store {
         let mut pruned = Pruned::default();
         for number in 0..=last {
             let company = CompanyId::try_from(number).ok();
-            let old = self.0.reader.outlived(company, &retention, now)?;
-            pruned.inbox += old.inbox.len() as u64;
-            pruned.events += old.events.len() as u64;
-            let gone = old.inbox.into_iter().chain(old.events).collect::<Vec<_>>();
-            if !gone.is_empty() {
-                self.submit(LIGHT_BYTES, move |draft| gone.into_iter().try_for_each(|key| draft.remove(key))).await?;
+            match self.prune_one(company, &retention, now).await {
+                Ok(one) => pruned = Pruned { inbox: pruned.inbox + one.inbox, events: pruned.events + one.events },
+                // It is the store, not the company: nobody else can be pruned now either.
+                Err(error) if error == RecordsError::Overloaded || self.0.health.check().is_err() => return Err(error),
+                Err(error) => tracing::warn!(company.id = number, %error, "store.not_pruned: this company keeps its past for now"),
             }
             tokio::task::yield_now().await;
+        }
+        Ok(pruned)
+    }
+}
+
+impl Store {
+    /// Forgets the past of one company; `None`: of unknown salons.
+    async fn prune_one(&self, company: Option<CompanyId>, retention: &Retention, now: DateTime<Utc>) -> Result<Pruned, RecordsError> {
+        let old = self.0.reader.outlived(company, retention, now)?;
+        let pruned = Pruned { inbox: old.inbox.len() as u64, events: old.events.len() as u64 };
+        let gone = old.inbox.into_iter().chain(old.events).collect::<Vec<_>>();
+        if !gone.is_empty() {
+            self.submit(LIGHT_BYTES, move |draft| gone.into_iter().try_for_each(|key| draft.remove(key))).await?;
         }
         Ok(pruned)
     }

@@ -68,16 +68,28 @@ impl Reader {
         Ok(ids)
     }
 
-    /// Plans that are due.
-    pub(in crate::store) fn due_erasures(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Erasure>, RecordsError> {
+    /// Plans that are due, from behind `after` on.
+    pub(in crate::store) fn due_erasures(
+        &self,
+        now: DateTime<Utc>,
+        after: Option<&Erasure>,
+        limit: usize,
+    ) -> Result<Vec<Erasure>, RecordsError> {
+        let after = after.map(|plan| keys::erasure_by_time(seconds(plan.due_at), plan.company_id));
         let mut plans = Vec::new();
         self.read(|| {
-            self.disk.each(keys::ERASURES_BY_TIME, |key, _| {
+            self.disk.each_after(keys::ERASURES_BY_TIME, after, |key, _| {
                 let (due, company) = keys::parse_erasure_by_time(key).ok_or(Fault::Incomplete { what: "erasure marker" })?;
                 if due > seconds(now) || plans.len() >= limit {
                     return Ok(Walk::Stop);
                 }
-                plans.extend(self.record::<Erasure>(&keys::erasure(company))?);
+                match self.record::<Erasure>(&keys::erasure(company)) {
+                    Ok(plan) => plans.extend(plan),
+                    Err(fault) if fault.is_of_one_record() => {
+                        tracing::error!(company.id = %company, reason = %fault.describe(), "store.plan_unreadable: this salon is not erased");
+                    }
+                    Err(fault) => return Err(fault),
+                }
                 Ok(Walk::On)
             })
         })?;

@@ -119,8 +119,8 @@ async fn an_erasure_takes_everything_up_to_the_removal_and_nothing_after_it(stor
         Change::PlanErasure(Erasure { company_id: id, removed_at: moment(), due_at: moment() + TimeDelta::hours(1) }),
     ];
     store.commit(changes).await.unwrap();
-    assert!(store.due_erasures(moment(), 10).await.unwrap().is_empty());
-    let due = store.due_erasures(moment() + TimeDelta::hours(2), 10).await.unwrap();
+    assert!(store.due_erasures(moment(), None, 10).await.unwrap().is_empty());
+    let due = store.due_erasures(moment() + TimeDelta::hours(2), None, 10).await.unwrap();
     assert_eq!(due.iter().map(|plan| plan.company_id).collect::<Vec<_>>(), [id]);
     let young = NewInboxEntry { received_at: moment() + TimeDelta::seconds(1), ..data(1, 4, 60) };
     let young = arrived(store, young).await;
@@ -131,7 +131,7 @@ async fn an_erasure_takes_everything_up_to_the_removal_and_nothing_after_it(stor
     assert_eq!(ids(store, all(InboxShelf::Pending)).await, [young.0]);
     let events = store.events(id, 10).await.unwrap();
     assert_eq!(events.iter().filter(|event| event.data.get("n").is_some()).count(), 1, "only the later one");
-    assert!(store.due_erasures(moment() + TimeDelta::hours(2), 10).await.unwrap().is_empty());
+    assert!(store.due_erasures(moment() + TimeDelta::hours(2), None, 10).await.unwrap().is_empty());
 }
 
 async fn a_second_removal_is_erased_no_later_than_the_first(store: &(impl Records + Vault)) {
@@ -141,8 +141,25 @@ async fn a_second_removal_is_erased_no_later_than_the_first(store: &(impl Record
             Erasure { company_id: id, removed_at: moment() + TimeDelta::hours(hours), due_at: moment() + TimeDelta::hours(hours + 1) };
         store.commit(vec![Change::PlanErasure(plan)]).await.unwrap();
     }
-    let due = store.due_erasures(moment() + TimeDelta::hours(2), 10).await.unwrap();
+    let due = store.due_erasures(moment() + TimeDelta::hours(2), None, 10).await.unwrap();
     assert_eq!(due, [Erasure { company_id: id, removed_at: moment() + TimeDelta::hours(20), due_at: moment() + TimeDelta::hours(2) }]);
+}
+
+async fn plans_that_are_due_come_in_the_order_of_their_time_and_in_pages(store: &(impl Records + Vault)) {
+    for (number, hours) in [(1, 3), (2, 1), (3, 1), (4, 2), (5, 9)] {
+        created(store, 500 + number).await;
+        let due_at = moment() + TimeDelta::hours(hours);
+        let plan = Erasure { company_id: company_id(number), removed_at: moment(), due_at };
+        store.commit(vec![Change::PlanErasure(plan)]).await.unwrap();
+    }
+    let (now, mut last, mut seen) = (moment() + TimeDelta::hours(3), None, Vec::new());
+    loop {
+        let page = store.due_erasures(now, last.as_ref(), 2).await.unwrap();
+        seen.extend(page.iter().map(|plan| plan.company_id.get()));
+        let Some(furthest) = page.last() else { break };
+        last = Some(furthest.clone());
+    }
+    assert_eq!(seen, [2, 3, 4, 1]);
 }
 
 async fn connections_of_the_last_day_are_counted(store: &(impl Records + Vault)) {
@@ -162,6 +179,7 @@ on_each_implementation! {
     unverified_webhooks_are_kept_apart_and_few,
     an_erasure_takes_everything_up_to_the_removal_and_nothing_after_it,
     a_second_removal_is_erased_no_later_than_the_first,
+    plans_that_are_due_come_in_the_order_of_their_time_and_in_pages,
     connections_of_the_last_day_are_counted,
 }
 
@@ -234,4 +252,25 @@ async fn the_past_is_forgotten_by_age_and_by_number_but_nothing_that_waits() {
     let waiting = store.list_inbox(all(InboxShelf::Pending)).await.unwrap().rows;
     assert_eq!(waiting.iter().map(|row| row.company_id).collect::<Vec<_>>(), [Some(id)], "that of an unknown salon had its time");
     assert_eq!(store.events(id, 10).await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_plan_that_cannot_be_read_and_a_company_that_cannot_be_pruned_stand_in_nobodys_way() {
+    let (_folder, store) = with_store();
+    for number in 1..=2 {
+        let company = created(&store, 500 + number).await;
+        let due_at = moment() + TimeDelta::hours(i64::try_from(number).unwrap());
+        let plan = Erasure { company_id: company.company_id, removed_at: moment(), due_at };
+        store.commit(vec![Change::PlanErasure(plan), Change::AppendEvent(event(&company, EventKind::QrShown))]).await.unwrap();
+    }
+    let key = keys::erasure(company_id(1));
+    store.submit(1, move |draft| draft.put(key, b"no plan", "a test")).await.unwrap();
+    let due = store.due_erasures(moment() + TimeDelta::hours(9), None, 10).await.unwrap();
+    assert_eq!(due.iter().map(|plan| plan.company_id).collect::<Vec<_>>(), [company_id(2)]);
+
+    store.0.reader.disk.torn.set(keys::events(company_id(1))).unwrap();
+    let none_kept = Retention { events_at_most: 0, ..Retention::default() };
+    assert_eq!(store.prune(none_kept, moment()).await.unwrap().events, 2, "those of the second company");
+    store.close().await;
+    assert!(store.prune(none_kept, moment()).await.is_err(), "a closed store is nobody's own trouble");
 }

@@ -200,9 +200,11 @@ impl InboxRecords for MemoryRecords {
         })
     }
 
-    async fn due_erasures(&self, now: DateTime<Utc>, limit: usize) -> Result<Vec<Erasure>, RecordsError> {
-        let store = self.read()?;
-        Ok(store.disk.erasures.values().filter(|plan| plan.due_at <= now).take(limit).cloned().collect())
+    async fn due_erasures(&self, now: DateTime<Utc>, after: Option<&Erasure>, limit: usize) -> Result<Vec<Erasure>, RecordsError> {
+        let place = |plan: &Erasure| (plan.due_at, plan.company_id);
+        let mut due: Vec<Erasure> = self.read()?.disk.erasures.values().filter(|plan| plan.due_at <= now).cloned().collect();
+        due.sort_by_key(place);
+        Ok(due.into_iter().filter(|plan| after.is_none_or(|after| place(plan) > place(after))).take(limit).collect())
     }
 
     async fn prune(&self, _retention: Retention, _now: DateTime<Utc>) -> Result<Pruned, RecordsError> {

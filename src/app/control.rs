@@ -11,16 +11,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::http::{Control, ControlError, ControlState, MadeBackup};
 use crate::store::Store;
-use crate::store::backup::{BackupError, Progress};
+use crate::store::backup::{BackupError, BackupReport, Progress};
 
 const FILE: &str = "control.json";
 
-/// The copy that is being sent, in the data folder.
+/// The copy that is being sent, in the data folder; and what it is called while it is being made.
 const SPOOL: &str = "backup.sending";
+const HALF_SPOOL: &str = "backup.sending.part";
 
 /// What the file says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -65,9 +66,9 @@ impl Doorway {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
         file.write_all(serde_json::to_string(&door).map_err(io::Error::other)?.as_bytes())?;
         fs::rename(draft, self.data.join(FILE))?;
-        let spool = self.data.join(SPOOL);
-        remove(&spool)?;
-        let control = Arc::new(StoreControl { store: store.clone(), spool });
+        let spool = Spool { whole: self.data.join(SPOOL), half: self.data.join(HALF_SPOOL) };
+        spool.clear()?;
+        let control = Arc::new(StoreControl { store: store.clone(), spool, turn: Arc::new(Semaphore::new(1)) });
         self.state.send_replace(Some(ControlState { token: Arc::new(SecretString::from(token)), control }));
         Ok(())
     }
@@ -88,30 +89,137 @@ fn remove(file: &Path) -> io::Result<()> {
     }
 }
 
+/// Where a copy waits to be sent.
+#[derive(Clone)]
+struct Spool {
+    whole: PathBuf,
+    half: PathBuf,
+}
+
+impl Spool {
+    /// Removes what a crash or a failure left.
+    fn clear(&self) -> io::Result<()> {
+        remove(&self.half)?;
+        remove(&self.whole)
+    }
+
+    /// The copy: it stays readable through the open handle, and is gone when that is closed.
+    fn open(&self) -> io::Result<File> {
+        let file = File::open(&self.whole);
+        remove(&self.whole)?;
+        file
+    }
+}
+
 struct StoreControl {
     store: Store,
-    spool: PathBuf,
+    spool: Spool,
+    /// One at a time, from before the first look at the spool to after the last.
+    turn: Arc<Semaphore>,
 }
 
 #[async_trait]
 impl Control for StoreControl {
     async fn back_up(&self) -> Result<MadeBackup, ControlError> {
-        let report = self.store.back_up(self.spool.clone(), Progress::default()).await.map_err(refused)?;
-        // It stays readable through the open handle, and is gone when that is closed.
-        let failed = |error: io::Error| ControlError::Failed(format!("the backup can't be sent: {error}"));
-        let file = File::open(&self.spool).map_err(failed)?;
-        remove(&self.spool).map_err(failed)?;
-        Ok(MadeBackup { file: tokio::fs::File::from_std(file), bytes: report.bytes, records: report.records, sha256: report.sha256 })
+        let turn = Arc::clone(&self.turn).try_acquire_owned().map_err(|_| refused(&BackupError::Busy))?;
+        let (store, spool) = (self.store.clone(), self.spool.clone());
+        // A task of its own: whoever asked may hang up, and what has begun must not stay behind half done.
+        let making = tokio::spawn(async move {
+            let _turn = turn;
+            spooled(&store, spool).await
+        });
+        let made = making.await.map_err(|_| ControlError::Failed("making the backup was interrupted; look at the log".to_owned()))?;
+        made.map(|(file, report)| MadeBackup {
+            file: tokio::fs::File::from_std(file),
+            bytes: report.bytes,
+            records: report.records,
+            sha256: report.sha256,
+        })
     }
 }
 
-fn refused(error: BackupError) -> ControlError {
-    let words = super::chain(&error);
+/// Makes the copy and opens it.
+async fn spooled(store: &Store, spool: Spool) -> Result<(File, BackupReport), ControlError> {
+    spool_work(&spool, Spool::clear).await?;
+    let report = store.back_up(spool.whole.clone(), Progress::default()).await.map_err(|error| refused(&error))?;
+    let file = spool_work(&spool, Spool::open).await?;
+    Ok((file, report))
+}
+
+/// On a blocking thread: a disk that hangs must not hold a thread of the runtime.
+async fn spool_work<T: Send + 'static>(spool: &Spool, work: fn(&Spool) -> io::Result<T>) -> Result<T, ControlError> {
+    let spool = spool.clone();
+    let done = tokio::task::spawn_blocking(move || work(&spool)).await;
+    done.map_err(io::Error::other)
+        .and_then(|done| done)
+        .map_err(|error| ControlError::Failed(format!("the copy in the data folder can't be kept or opened: {error}")))
+}
+
+fn refused(error: &BackupError) -> ControlError {
+    let words = super::chain(error);
     match error {
         BackupError::Busy => ControlError::Busy(words),
         _ => {
             tracing::error!(reason = %words, "backup.failed");
             ControlError::Failed(words)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::store::{SealKey, StoreOptions};
+
+    fn store_in(folder: &Path) -> Store {
+        Store::open(StoreOptions::new(folder, SealKey::new([3; 32]))).unwrap()
+    }
+
+    fn control(folder: &Path, store: &Store) -> Arc<dyn Control> {
+        let doorway = Doorway::shut(folder);
+        doorway.open(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)), store).unwrap();
+        let door = doorway.watch().borrow().clone();
+        door.unwrap().control
+    }
+
+    fn spools(folder: &Path) -> Vec<String> {
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with(SPOOL)).collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn whoever_hangs_up_in_the_middle_of_a_backup_leaves_the_door_open_for_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store_in(folder.path());
+        let control = control(folder.path(), &store);
+        for _ in 0..3 {
+            assert!(control.back_up().now_or_never().is_none(), "it hangs up at once");
+            let made = loop {
+                match control.back_up().await {
+                    Ok(made) => break made,
+                    Err(ControlError::Busy(_)) => tokio::task::yield_now().await,
+                    Err(failed @ ControlError::Failed(_)) => panic!("{failed:?}"),
+                }
+            };
+            assert!(made.bytes > 0 && made.records > 0);
+            assert_eq!(made.file.metadata().await.unwrap().len(), made.bytes, "it is open at its whole length");
+            assert!(spools(folder.path()).is_empty(), "{:?}", spools(folder.path()));
+        }
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_left_of_a_copy_to_be_sent_is_removed_at_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store_in(folder.path());
+        for left in [SPOOL, HALF_SPOOL] {
+            fs::write(folder.path().join(left), "half of it").unwrap();
+        }
+        let control = control(folder.path(), &store);
+        assert!(spools(folder.path()).is_empty());
+        assert!(control.back_up().await.is_ok());
+        store.close().await;
     }
 }

@@ -180,7 +180,7 @@ pub(super) fn plan_erasure(draft: &mut Draft<'_>, mut plan: Erasure) -> Result<(
     draft.put_record(keys::erasure(company), &plan)
 }
 
-/// Erases webhooks and what the timeline's lines hold, up to `before`, and the plan to do so.
+/// Erases webhooks and what the timeline's lines hold, up to `before`, and the plan to do so. A plan for a later removal stays.
 pub(super) fn erase_salon_data(draft: &mut Draft<'_>, company: CompanyId, before: DateTime<Utc>) -> Result<(), Fault> {
     for shelf in [InboxShelf::Pending, InboxShelf::Done, InboxShelf::Dead, InboxShelf::Unverified] {
         for key in draft.keys_under(&keys::shelf_of(shelf, Some(company)))? {
@@ -200,13 +200,13 @@ pub(super) fn erase_salon_data(draft: &mut Draft<'_>, company: CompanyId, before
             draft.put_record(key, &event)?;
         }
     }
-    forget_plan(draft, company)
+    forget_plan(draft, company, before)
 }
 
-fn forget_plan(draft: &mut Draft<'_>, company: CompanyId) -> Result<(), Fault> {
-    if let Some(plan) = draft.record::<Erasure>(&keys::erasure(company))? {
-        draft.remove(keys::erasure_by_time(seconds(plan.due_at), company))?;
-    }
+fn forget_plan(draft: &mut Draft<'_>, company: CompanyId, before: DateTime<Utc>) -> Result<(), Fault> {
+    let plan = draft.record::<Erasure>(&keys::erasure(company))?;
+    let Some(plan) = plan.filter(|plan| plan.removed_at <= before) else { return Ok(()) };
+    draft.remove(keys::erasure_by_time(seconds(plan.due_at), company))?;
     draft.remove(keys::erasure(company))
 }
 

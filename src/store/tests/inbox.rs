@@ -145,6 +145,20 @@ async fn a_second_removal_is_erased_no_later_than_the_first(store: &(impl Record
     assert_eq!(due, [Erasure { company_id: id, removed_at: moment() + TimeDelta::hours(20), due_at: moment() + TimeDelta::hours(2) }]);
 }
 
+async fn an_erasure_forgets_no_plan_for_a_later_removal(store: &(impl Records + Vault)) {
+    let id = created(store, 500).await.company_id;
+    let [first, second] = [1, 5].map(|hours| moment() + TimeDelta::hours(hours));
+    for removed_at in [first, second] {
+        let plan = Erasure { company_id: id, removed_at, due_at: removed_at + TimeDelta::hours(23) };
+        store.commit(vec![Change::PlanErasure(plan)]).await.unwrap();
+    }
+    let due = async || store.due_erasures(moment() + TimeDelta::days(3), None, 10).await.unwrap().len();
+    store.commit(vec![Change::EraseSalonData(id, first)]).await.unwrap();
+    assert_eq!(due().await, 1, "what came between the removals is not erased yet");
+    store.commit(vec![Change::EraseSalonData(id, second)]).await.unwrap();
+    assert_eq!(due().await, 0);
+}
+
 async fn plans_that_are_due_come_in_the_order_of_their_time_and_in_pages(store: &(impl Records + Vault)) {
     for (number, hours) in [(1, 3), (2, 1), (3, 1), (4, 2), (5, 9)] {
         created(store, 500 + number).await;
@@ -179,6 +193,7 @@ on_each_implementation! {
     unverified_webhooks_are_kept_apart_and_few,
     an_erasure_takes_everything_up_to_the_removal_and_nothing_after_it,
     a_second_removal_is_erased_no_later_than_the_first,
+    an_erasure_forgets_no_plan_for_a_later_removal,
     plans_that_are_due_come_in_the_order_of_their_time_and_in_pages,
     connections_of_the_last_day_are_counted,
 }

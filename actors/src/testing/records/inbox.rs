@@ -75,7 +75,7 @@ impl Disk {
         self.marks.retain(|(whose, _), _| *whose != company);
         let old = self.events.iter_mut().filter(|event| event.company_id == company && event.at <= before);
         old.for_each(|event| event.data = serde_json::Value::Null);
-        self.erasures.remove(&company);
+        self.erasures.retain(|whose, plan| *whose != company || plan.removed_at > before);
     }
 
     fn append(&mut self, entry: NewInboxEntry) -> Appended {

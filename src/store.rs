@@ -210,7 +210,7 @@ impl Store {
         let shared = &*self.0;
         let turn = Arc::clone(&shared.copying).try_acquire_owned().map_err(|_| BackupError::Busy)?;
         shared.health.check().map_err(|_| BackupError::Closed)?;
-        let (out, words) = mpsc::channel(backup::PORTIONS_WAITING);
+        let (out, words) = mpsc::channel(backup::WORDS_WAITING);
         let queue = shared.queue.as_ref().ok_or(BackupError::Closed)?;
         queue.send(Message::Copy(CopyOrder { out })).await.map_err(|_| BackupError::Closed)?;
         let seal = shared.reader.seal.clone();

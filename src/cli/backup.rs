@@ -159,7 +159,7 @@ async fn offline(settings: &DataSettings, target: &Target) -> Result<u64, Failur
 
 fn code_of(error: &BackupError) -> u8 {
     match error {
-        BackupError::Io { .. } => EXIT_CANT_CREATE,
+        BackupError::Io { .. } | BackupError::TooSlow { .. } => EXIT_CANT_CREATE,
         _ => EXIT_STORE,
     }
 }

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::copy::{CopyOrder, CopyWord, Copying, PORTIONS_WAITING};
+pub(super) use self::copy::{CopyOrder, CopyWord, Copying, Turn, WORDS_WAITING};
 pub use self::error::{BackupError, RestoreError};
 pub(super) use self::file::write;
 pub use self::file::{inspect, verify};

@@ -6,17 +6,19 @@
 //!                                 commit failed: everyone in it fails, and everyone after it, until the process is started anew
 //! ```
 //!
-//! A backup is copied between the commits, a portion after each, and on and on while nobody asks for anything.
+//! A backup is copied between the commits, a portion after each, and on and on while nobody asks for anything. Its file is never waited for.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use frontdesk_actors::ports::{Clock, RecordsError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::Span;
 
-use crate::store::backup::{CopyOrder, CopyWord, Copying};
+use crate::store::backup::{CopyOrder, CopyWord, Copying, Turn};
 use crate::store::commit;
 use crate::store::counters::Counters;
 use crate::store::disk::Disk;
@@ -41,6 +43,9 @@ pub(super) const WEIGHT_UNIT_BYTES: usize = 1024;
 
 /// Units of all requests that wait (64 MiB); more are answered `Overloaded`.
 pub(super) const QUEUE_UNITS: usize = 64 * 1024;
+
+/// How often the writer, with nothing else to do, looks whether the file of a backup takes something again. A commit may come so much later meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// A request whose type of answer is known only to itself.
 pub(super) trait Request: Send {
@@ -135,7 +140,9 @@ impl Writer {
             let (requests, then) = gather(first, &mut queue);
             self.serve(requests, &queue);
             match then {
-                Then::Wait => self.copy_on(),
+                Then::Wait => {
+                    self.copy_on();
+                }
                 Then::Copy(order) => self.begin_copy(order),
                 Then::Close => break,
             }
@@ -149,7 +156,11 @@ impl Writer {
         while self.copying.is_some() {
             match queue.try_recv() {
                 Ok(message) => return Some(message),
-                Err(mpsc::error::TryRecvError::Empty) => self.copy_on(),
+                Err(mpsc::error::TryRecvError::Empty) => {
+                    if self.copy_on() == Turn::Waits {
+                        thread::park_timeout(LOOK_AGAIN);
+                    }
+                }
                 Err(mpsc::error::TryRecvError::Disconnected) => return None,
             }
         }
@@ -164,17 +175,21 @@ impl Writer {
         let out = order.out.clone();
         match Copying::begin(order, &self.disk, &self.counters, self.clock.now()) {
             Ok(copying) => self.copying = Some(copying),
-            Err(fault) => drop(out.blocking_send(CopyWord::Failed(fault.describe()))),
+            Err(fault) => drop(out.try_send(CopyWord::Failed(fault.describe()))),
         }
     }
 
-    fn copy_on(&mut self) {
-        let Some(copying) = &mut self.copying else { return };
+    fn copy_on(&mut self) -> Turn {
+        let Some(copying) = &mut self.copying else { return Turn::Over };
         let began = Instant::now();
-        if self.health.failure().is_some() || !copying.go_on(&self.disk) {
-            self.copying = None;
+        let turn = if self.health.failure().is_some() { Turn::Over } else { copying.go_on(&self.disk) };
+        match turn {
+            Turn::Waits => return turn,
+            Turn::Over => self.copying = None,
+            Turn::Copied => {}
         }
         self.observer.copied(began.elapsed());
+        turn
     }
 
     fn serve(&mut self, requests: Vec<Box<dyn Request>>, queue: &mpsc::Receiver<Message>) {

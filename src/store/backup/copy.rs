@@ -3,11 +3,13 @@
 //! The engine has no snapshots, and stopping all commits for a gigabyte would be felt. So the writer walks through the tree a little at a time,
 //! and before a commit replaces an entry the walk has not reached yet, the old one is copied first: it is *overtaken*. The order of a copy
 //! therefore means nothing; each key is in it once, as it was when the copy began.
+//!
+//! The writer never waits for the file: while that takes nothing, the walk rests, and what is overtaken meanwhile is held in memory, up to a limit.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, OwnedPermit};
 
 use super::BackupHead;
 use crate::store::counters::Counters;
@@ -19,8 +21,11 @@ use crate::store::migrations;
 /// Bytes copied between two commits: some hundreds of microseconds.
 const PORTION_BYTES: usize = 128 * 1024;
 
-/// Portions that may wait for the file.
-pub(in crate::store) const PORTIONS_WAITING: usize = 8;
+/// Words that may wait for the file: eight portions, the first word, and the place that is kept for the last.
+pub(in crate::store) const WORDS_WAITING: usize = 8 + 2;
+
+/// Bytes held for a file that takes nothing; beyond, the copy is given up. Half of the longest frame of a file.
+const HELD_BYTES: usize = if cfg!(test) { 256 * 1024 } else { 32 * 1024 * 1024 };
 
 /// What a copy tells whoever writes it down.
 pub(in crate::store) enum CopyWord {
@@ -32,6 +37,19 @@ pub(in crate::store) enum CopyWord {
     Complete,
     /// It can't be made.
     Failed(String),
+    /// The file takes it too slowly.
+    TooSlow,
+}
+
+/// What became of the writer's turn at a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Turn {
+    /// A portion was copied, and there is more.
+    Copied,
+    /// Nothing was done: the file takes nothing now.
+    Waits,
+    /// It is over, well or not.
+    Over,
 }
 
 /// The wish for a copy.
@@ -42,10 +60,14 @@ pub(in crate::store) struct CopyOrder {
 /// A copy in progress; lives with the writer.
 pub(in crate::store) struct Copying {
     out: mpsc::Sender<CopyWord>,
+    /// The place of the last word. `None`: whoever asked had given up already.
+    last: Option<OwnedPermit<CopyWord>>,
     /// The last key the walk has reached.
     reached: Option<Key>,
     /// Keys beyond it that are in the copy already, or were absent when it began.
     overtaken: BTreeSet<Key>,
+    /// Bytes of those.
+    overtaken_bytes: usize,
     pairs: u64,
     portion: Vec<u8>,
 }
@@ -55,8 +77,10 @@ impl Copying {
     pub(in crate::store) fn begin(order: CopyOrder, disk: &Disk, counters: &Counters, now: DateTime<Utc>) -> Result<Self, Fault> {
         let schema = migrations::version(disk)?.ok_or(Fault::Incomplete { what: "schema version" })?;
         let head = BackupHead { made_at: now, program: env!("CARGO_PKG_VERSION").to_owned(), schema, companies: counters.last_company };
-        let _ = order.out.blocking_send(CopyWord::Begun(head)); // whoever gave up is noticed at the first portion
-        Ok(Self { out: order.out, reached: None, overtaken: BTreeSet::new(), pairs: 0, portion: Vec::new() })
+        let last = order.out.clone().try_reserve_owned().ok();
+        let _ = order.out.try_send(CopyWord::Begun(head)); // whoever gave up is noticed at the first portion
+        let overtaken = BTreeSet::new();
+        Ok(Self { out: order.out, last, reached: None, overtaken, overtaken_bytes: 0, pairs: 0, portion: Vec::new() })
     }
 
     /// A commit is about to replace what `key` holds.
@@ -66,26 +90,37 @@ impl Copying {
             return;
         }
         self.overtaken.insert(key.to_vec());
+        self.overtaken_bytes += key.len();
         if let Some(entry) = before {
             encode(&mut self.portion, key, entry);
             self.pairs += 1;
         }
     }
 
-    /// Copies one portion. `false`: there is nothing more to do.
-    pub(in crate::store) fn go_on(&mut self, disk: &Disk) -> bool {
-        match self.portion(disk) {
-            Ok(true) => self.hand_over(),
-            Ok(false) => {
-                self.hand_over();
-                let _ = self.out.blocking_send(CopyWord::Complete);
-                false
-            }
-            Err(fault) => {
-                let _ = self.out.blocking_send(CopyWord::Failed(fault.describe()));
-                false
-            }
+    /// Copies one portion, if the file takes one.
+    pub(in crate::store) fn go_on(&mut self, disk: &Disk) -> Turn {
+        if self.out.is_closed() {
+            return Turn::Over;
         }
+        if self.out.capacity() == 0 {
+            let held = self.portion.len() + self.overtaken_bytes;
+            return if held <= HELD_BYTES { Turn::Waits } else { self.end(CopyWord::TooSlow) };
+        }
+        match self.portion(disk) {
+            Ok(more) => match (self.hand_over(), more) {
+                (true, true) => Turn::Copied,
+                (true, false) => self.end(CopyWord::Complete),
+                (false, _) => Turn::Over,
+            },
+            Err(fault) => self.end(CopyWord::Failed(fault.describe())),
+        }
+    }
+
+    fn end(&mut self, word: CopyWord) -> Turn {
+        if let Some(last) = self.last.take() {
+            last.send(word);
+        }
+        Turn::Over
     }
 
     /// Walks on for one portion; is there more?
@@ -98,7 +133,9 @@ impl Copying {
                 more = true;
                 return Ok(Walk::Stop);
             }
-            if !self.overtaken.remove(key) {
+            if self.overtaken.remove(key) {
+                self.overtaken_bytes -= key.len();
+            } else {
                 encode(&mut self.portion, key, entry);
                 self.pairs += 1;
             }
@@ -112,7 +149,7 @@ impl Copying {
     fn hand_over(&mut self) -> bool {
         let bytes = std::mem::take(&mut self.portion);
         let pairs = std::mem::take(&mut self.pairs);
-        self.out.blocking_send(CopyWord::Portion { pairs, bytes }).is_ok()
+        self.out.try_send(CopyWord::Portion { pairs, bytes }).is_ok()
     }
 }
 

@@ -19,6 +19,12 @@ pub enum BackupError {
     /// The database could not be read.
     #[error("the database can't be copied ({0}); look at the log, and restore the last good backup if it is damaged")]
     Source(String),
+    /// The writer does not wait for it, and holds only so much.
+    #[error("the disk of {file} takes the backup too slowly; look at that disk, or choose another")]
+    TooSlow {
+        /// Which.
+        file: PathBuf,
+    },
     /// The file system refused.
     #[error("the backup file {file} can't be read or written")]
     Io {

@@ -75,6 +75,7 @@ fn fill(part: &Path, seal: &Seal, words: &mut mpsc::Receiver<CopyWord>, progress
             }
             Some(CopyWord::Complete) => break,
             Some(CopyWord::Failed(why)) => return Err(BackupError::Source(why)),
+            Some(CopyWord::TooSlow) => return Err(BackupError::TooSlow { file: part.to_path_buf() }),
             None => return Err(BackupError::Closed),
         }
     }

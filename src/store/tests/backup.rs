@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use frontdesk_actors::ports::{Records, VAULT_RESTORED, Vault, VaultOp};
 use frontdesk_actors::records::{Change, Desired, EventKind};
 use proptest::test_runner::{RngAlgorithm, TestRng};
+use tokio::sync::mpsc;
 
 use super::{company_id, created, event, open, session};
-use crate::store::backup::{BackupError, Progress, RestoreError, inspect, restore, verify};
+use crate::store::backup::{BackupError, CopyOrder, CopyWord, Progress, RestoreError, WORDS_WAITING, inspect, restore, verify};
 use crate::store::pieces::Entries as _;
+use crate::store::writer::Message;
 use crate::store::{OpenError, SealKey, Store};
 
 fn key() -> SealKey {
@@ -126,6 +128,35 @@ async fn a_backup_shows_one_moment_although_everything_is_rewritten_meanwhile() 
         let (first, second) = (twin(1), twin(30));
         assert!(first == second || first.unwrap_or(0) == second.map_or(0, |number| number + 1), "{first:?} {second:?}");
     }
+}
+
+#[tokio::test]
+async fn a_file_that_takes_nothing_stops_no_commit_and_ends_its_backup_when_too_much_is_held() {
+    let outer = tempfile::tempdir().unwrap();
+    let store = filled(&outer.path().join("data"), 65).await;
+    let (out, mut words) = mpsc::channel(WORDS_WAITING);
+    let watched = out.clone();
+    store.0.queue.as_ref().unwrap().send(Message::Copy(CopyOrder { out })).await.unwrap();
+    let within = std::time::Duration::from_secs(20);
+    let full = async {
+        while watched.capacity() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(within, full).await.unwrap();
+    for salon in 1..=65 {
+        let rewritten = store.write(company_id(salon), vec![put("state", vec![0; 900 * salon as usize])]);
+        tokio::time::timeout(within, rewritten).await.expect("commits go on").unwrap();
+    }
+    drop(watched);
+    let mut told = Vec::new();
+    while let Some(word) = tokio::time::timeout(within, words.recv()).await.expect("it is given up") {
+        told.push(word);
+    }
+    assert!(matches!(told.first(), Some(CopyWord::Begun(_))));
+    assert!(matches!(told.last(), Some(CopyWord::TooSlow)));
+    assert_eq!(told.len(), WORDS_WAITING, "nothing was copied after that");
+    backed_up(&store, outer.path()).await;
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ pub(super) async fn run(store: Store, settings: BackupSettings, stopping: Cancel
     if settings.keep == 0 {
         return;
     }
-    let newest = found(&settings.folder).last().map(|(at, _)| *at);
+    let newest = in_folder(&settings, |settings| found(&settings.folder).last().map(|(at, _)| *at)).await.flatten();
     metrics::backup_found(newest);
     let mut wait = until_due(newest, Utc::now(), settings.every).max(AFTER_START.min(settings.every));
     loop {
@@ -62,7 +62,7 @@ async fn make(store: &Store, settings: &BackupSettings) -> bool {
         Ok(report) => {
             metrics::backup_made(at, report.bytes, began.elapsed());
             tracing::info!(records = report.records, bytes = report.bytes, "backup.made");
-            thin_out(settings);
+            in_folder(settings, thin_out).await;
             true
         }
         Err(error) => {
@@ -71,6 +71,12 @@ async fn make(store: &Store, settings: &BackupSettings) -> bool {
             false
         }
     }
+}
+
+/// On a blocking thread: a disk that hangs must not hold a thread of the runtime.
+async fn in_folder<T: Send + 'static>(settings: &BackupSettings, work: fn(&BackupSettings) -> T) -> Option<T> {
+    let settings = settings.clone();
+    tokio::task::spawn_blocking(move || work(&settings)).await.ok()
 }
 
 fn thin_out(settings: &BackupSettings) {

@@ -53,8 +53,9 @@ fn until_due(newest: Option<DateTime<Utc>>, now: DateTime<Utc>, every: Duration)
     age.map_or(Duration::ZERO, |age| every.saturating_sub(age))
 }
 
-/// One backup, and what is too old goes. Was it good?
+/// One backup; what a crash left half written goes before, what is too old after it. Was it good?
 async fn make(store: &Store, settings: &BackupSettings) -> bool {
+    in_folder(settings, |settings| remove(leftovers(&settings.folder))).await; // they may be what fills the disk
     let at = Utc::now();
     let file = settings.folder.join(format!("{PREFIX}{}{SUFFIX}", at.format(TIME)));
     let began = tokio::time::Instant::now();
@@ -80,8 +81,11 @@ async fn in_folder<T: Send + 'static>(settings: &BackupSettings, work: fn(&Backu
 }
 
 fn thin_out(settings: &BackupSettings) {
-    let gone = superfluous(found(&settings.folder), settings.keep, settings.keep_days);
-    for file in gone.into_iter().chain(leftovers(&settings.folder)) {
+    remove(superfluous(found(&settings.folder), settings.keep, settings.keep_days));
+}
+
+fn remove(files: Vec<PathBuf>) {
+    for file in files {
         if let Err(error) = fs::remove_file(&file) {
             tracing::warn!(%error, file = %file.display(), "an old backup can't be removed");
         }
@@ -110,7 +114,7 @@ pub(crate) fn found(folder: &Path) -> Vec<(DateTime<Utc>, PathBuf)> {
     made
 }
 
-/// What a crash left half written. Nothing is being written now: there is one backup at a time, and ours is done.
+/// What a crash left half written. Nothing is being written there now: only we write there, one backup at a time.
 fn leftovers(folder: &Path) -> Vec<PathBuf> {
     let half = |file: &PathBuf| file.extension().is_some_and(|end| end == "part") && time_of(&file.with_extension("")).is_some();
     files(folder).unwrap_or_default().into_iter().filter(half).collect()
@@ -131,6 +135,7 @@ mod tests {
     use chrono::TimeZone as _;
 
     use super::*;
+    use crate::store::{SealKey, StoreOptions};
 
     fn at(day: u32, hour: u32) -> Made {
         let at = Utc.with_ymd_and_hms(2026, 3, day, hour, 0, 0).unwrap();
@@ -175,5 +180,18 @@ mod tests {
         assert_eq!(names, [early, late]);
         assert_eq!(leftovers(folder.path()), [folder.path().join(half)]);
         assert!(found(Path::new("/nowhere")).is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_left_half_written_goes_before_a_backup_that_may_fail_for_want_of_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(StoreOptions::new(folder.path().join("data"), SealKey::new([3; 32]))).unwrap();
+        let settings = BackupSettings { folder: folder.path().join("backups"), every: Duration::from_secs(1), keep: 2, keep_days: 0 };
+        fs::create_dir(&settings.folder).unwrap();
+        let half = settings.folder.join(format!("{}.part", at(1, 6).1.display()));
+        fs::write(&half, "half of it").unwrap();
+        store.close().await;
+        assert!(!make(&store, &settings).await, "a closed store makes none");
+        assert!(!half.exists());
     }
 }

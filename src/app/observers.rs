@@ -54,6 +54,10 @@ impl StoreObserver for StoreMetrics {
         metrics::store_copied(took);
     }
 
+    fn loaded(&self, unreadable: usize) {
+        metrics::store_loaded(unreadable);
+    }
+
     fn overloaded(&self) {
         metrics::store_overloaded();
     }

@@ -18,13 +18,18 @@ const FILES: Metric = Metric::gauge("frontdesk_store_files_bytes", "Size of all 
 const FREE: Metric = Metric::gauge("frontdesk_store_disk_free_bytes", "Room left for us on the disk of the data folder");
 const DISK: Metric = Metric::gauge("frontdesk_store_disk_size_bytes", "Size of the disk of the data folder");
 
-pub(super) const ALL: &[Metric] = &[COMMIT, REQUESTS, KEYS, WRITTEN, FAILURES, WAITING, OVERLOADED, COPY_PAUSE, FILES, FREE, DISK];
+const UNREADABLE: Metric =
+    Metric::gauge("frontdesk_store_unreadable_companies", "Companies that could not be read at the start and were left out");
+
+pub(super) const ALL: &[Metric] =
+    &[COMMIT, REQUESTS, KEYS, WRITTEN, FAILURES, WAITING, OVERLOADED, COPY_PAUSE, FILES, FREE, DISK, UNREADABLE];
 
 pub(super) fn begin() {
     for counter in [FAILURES, OVERLOADED, WRITTEN] {
         counter.appear();
     }
     WAITING.set(0.0);
+    UNREADABLE.set(0.0);
 }
 
 /// One group commit.
@@ -77,6 +82,11 @@ pub fn store_copied(took: Duration) {
 /// A commit failed: the store refuses everything from now on.
 pub fn store_failed() {
     FAILURES.count();
+}
+
+/// The companies were read at the start; so many could not be.
+pub fn store_loaded(unreadable: usize) {
+    UNREADABLE.set(number(unreadable));
 }
 
 /// A write was refused because too many were waiting.

@@ -32,6 +32,11 @@ pub trait StoreObserver: Send + Sync + 'static {
         let _ = took;
     }
 
+    /// The active companies were read at the start; so many of them can't be.
+    fn loaded(&self, unreadable: usize) {
+        let _ = unreadable;
+    }
+
     /// A request was answered `Overloaded`.
     fn overloaded(&self) {}
 }

@@ -26,7 +26,9 @@ impl Records for Store {
     async fn load_active(&self) -> Result<Vec<StoredCompany>, RecordsError> {
         let reader = self.0.reader.clone();
         let reading = tokio::task::spawn_blocking(move || reader.active());
-        reading.await.map_err(|_| RecordsError::Failed("reading the active companies was interrupted".to_owned()))?
+        let found = reading.await.map_err(|_| RecordsError::Failed("reading the active companies was interrupted".to_owned()))??;
+        self.0.observer.loaded(found.unreadable);
+        Ok(found.active)
     }
 
     async fn company(&self, id: CompanyId) -> Result<Option<StoredCompany>, RecordsError> {

@@ -23,6 +23,15 @@ use crate::store::seal::Seal;
 /// Most rows of one answer, whatever the caller asks for.
 const ROWS_AT_ONCE: usize = 10_000;
 
+/// What a start finds.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Everything that is not dormant.
+    pub(super) active: Vec<StoredCompany>,
+    /// How many of those can't be read and are left out.
+    pub(super) unreadable: usize,
+}
+
 /// Reads; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Reader {
@@ -32,8 +41,8 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Everything that is not dormant.
-    pub(super) fn active(&self) -> Result<Vec<StoredCompany>, RecordsError> {
+    /// Everything that is not dormant. A company that can't be read keeps no other from its start.
+    pub(super) fn active(&self) -> Result<Found, RecordsError> {
         let mut ids: Vec<CompanyId> = Vec::new();
         self.read(|| {
             self.disk.each(keys::ACTIVE, |key, _| {
@@ -44,7 +53,25 @@ impl Reader {
                 Ok(Walk::On)
             })
         })?;
-        ids.into_iter().filter_map(|id| self.company(id).transpose()).collect()
+        let mut found = Found::default();
+        for id in ids {
+            match self.read(|| self.readable(id))? {
+                Ok(stored) => found.active.extend(stored),
+                Err(Unreadable) => found.unreadable += 1,
+            }
+        }
+        Ok(found)
+    }
+
+    fn readable(&self, id: CompanyId) -> Result<Result<Option<StoredCompany>, Unreadable>, Fault> {
+        match self.stored(id) {
+            Ok(stored) => Ok(Ok(stored)),
+            Err(fault) if fault.is_of_one_record() => {
+                tracing::error!(company.id = %id, reason = %fault.describe(), "store.company_unreadable: it is left out; the others start");
+                Ok(Err(Unreadable))
+            }
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Where every company stands.
@@ -188,6 +215,9 @@ impl Reader {
         Ok(Some(StoredCompany { company, session, activation }))
     }
 }
+
+/// A company whose record can't be read.
+struct Unreadable;
 
 /// A fault seen by a reader is logged here, once; the caller gets the same words.
 fn logged(fault: Fault) -> RecordsError {

@@ -12,6 +12,7 @@ use crate::records::{Change, CompanyRecord, EventRecord, IntegrationStatus, NewC
 #[async_trait]
 pub trait Records: InboxRecords {
     /// Every company that is not dormant: linked or to be online (`Desired::Online`), or with an activation to resume, or with unprocessed inbox entries.
+    /// One that can't be read is left out and told to whoever watches the store.
     async fn load_active(&self) -> Result<Vec<StoredCompany>, RecordsError>;
 
     /// One company.

@@ -5,14 +5,14 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use frontdesk_actors::ports::{Records, RecordsError, Vault, VaultOp};
-use frontdesk_actors::records::{Change, CompanyRecord, EventKind};
+use frontdesk_actors::records::{Change, CompanyRecord, Desired, EventKind};
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use super::{created, event, options};
 use crate::store::backup::{Progress, restore};
 use crate::store::disk::Walk;
 use crate::store::pieces::Entries;
-use crate::store::{OpenError, SealKey, Store, folder, open};
+use crate::store::{OpenError, SealKey, Store, StoreObserver, folder, open};
 
 /// Damaged copies tried.
 const CASES: u64 = 100;
@@ -226,4 +226,34 @@ async fn a_value_that_was_changed_or_moved_is_an_error_and_not_an_answer() {
     assert!(store.verify().is_err());
     let error = store.company(mine.company_id).await.unwrap_err().to_string();
     assert!(!error.contains("Ромашка"), "no data in errors: {error}");
+}
+
+#[derive(Default)]
+struct Loaded(std::sync::atomic::AtomicUsize);
+
+impl StoreObserver for Loaded {
+    fn loaded(&self, unreadable: usize) {
+        self.0.store(unreadable, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_company_that_cannot_be_read_keeps_no_other_from_its_start_and_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let loaded = std::sync::Arc::new(Loaded::default());
+    let mut options = options(folder.path());
+    options.observer = std::sync::Arc::<Loaded>::clone(&loaded);
+    let store = Store::open(options).unwrap();
+    for salon in 1..=4 {
+        let company = created(&store, salon).await.company_id;
+        store.commit(vec![Change::PutSession(super::session(company, Desired::Online))]).await.unwrap();
+    }
+    let (newer, none) = (crate::store::keys::company(super::company_id(2)), crate::store::keys::session(super::company_id(3)));
+    store.submit(1, move |draft| draft.put(newer, br#"{"version":99}"#, "a test")).await.unwrap();
+    store.submit(1, move |draft| draft.put(none, b"no record", "a test")).await.unwrap();
+    let ids: Vec<u64> = store.load_active().await.unwrap().iter().map(|stored| stored.company.company_id.get()).collect();
+    assert_eq!((ids, loaded.0.load(std::sync::atomic::Ordering::SeqCst)), (vec![1, 4], 2));
+    assert!(store.company(super::company_id(2)).await.is_err(), "whoever asks for it hears so");
+    store.close().await;
+    assert!(store.load_active().await.is_err(), "a store that can't be read at all is no empty one");
 }

@@ -52,6 +52,9 @@ fn try_run(args: &RestoreArgs) -> Result<(), ExitCode> {
             Ok(())
         }));
     }
+    if goes_into_the_folder(args, &settings) {
+        key.fits_in(&settings.data_dir).map_err(|error| fail(EXIT_STORE, &chain(&error)))?;
+    }
     let folder = settings.data_dir.clone();
     let restored = runtime.block_on(first_good(&files, "restoring and verifying", &key, move |file, key, progress| {
         backup::restore(file, &folder, key, progress)
@@ -126,10 +129,16 @@ fn key_for(args: &RestoreArgs, settings: &DataSettings) -> Result<SealKey, ExitC
 }
 
 /// A key from another place than the configuration must be in the folder for the next start.
+fn goes_into_the_folder(args: &RestoreArgs, settings: &DataSettings) -> bool {
+    settings.seal_key.is_none() && args.seal_key_file.is_some()
+}
+
 fn keep_key(args: &RestoreArgs, settings: &DataSettings, key: &SealKey) -> Result<(), ExitCode> {
-    let kept = settings.seal_key.is_some() || args.seal_key_file.is_none();
-    if kept {
-        return Ok(());
+    if goes_into_the_folder(args, settings) {
+        return key.keep_in(&settings.data_dir).map_err(|error| fail(EXIT_STORE, &chain(&error)));
     }
-    key.keep_in(&settings.data_dir).map_err(|error| fail(EXIT_STORE, &chain(&error)))
+    if data::configured_key(settings).is_some_and(|configured| configured.fingerprint() != key.fingerprint()) {
+        say("the configuration has another key: put this one into FRONTDESK_STORE_SEAL_KEY (store.seal_key) before the server starts");
+    }
+    Ok(())
 }

@@ -50,6 +50,18 @@ pub enum SealKeyError {
         /// The file.
         file: PathBuf,
     },
+    /// Another key is in the place of the one given.
+    #[error(
+        "{file} holds key {present}, but the key given is {given}; move that file away if the given one is right, and keep it: other backups may need it"
+    )]
+    Occupied {
+        /// The file.
+        file: PathBuf,
+        /// Fingerprint of the key in it.
+        present: String,
+        /// Fingerprint of the other one.
+        given: String,
+    },
     /// The file system refused.
     #[error("the seal key file {file} can't be read or made")]
     Io {
@@ -88,16 +100,32 @@ impl SealKey {
         read_key(file)
     }
 
-    /// Lets this key wait in the folder for a rotation to bring it in.
+    /// Lets this key wait in the folder for a rotation to bring it in. Another one that waits from an interrupted rotation is not replaced.
     pub fn bring_in(&self, data: &Path) -> Result<(), SealKeyError> {
-        let file = data.join(NEW_KEY_FILE);
-        write_key(data, &file, self).map_err(|source| SealKeyError::Io { file, source })
+        self.put_at(data, &data.join(NEW_KEY_FILE))
     }
 
-    /// Keeps this key in a data folder that has none.
+    /// Keeps this key in a data folder that has none, or has it already.
     pub fn keep_in(&self, data: &Path) -> Result<(), SealKeyError> {
-        let file = data.join(KEY_FILE);
-        write_key(data, &file, self).map_err(|source| SealKeyError::Io { file, source })
+        self.put_at(data, &data.join(KEY_FILE))
+    }
+
+    /// Is there no other key in the folder?
+    pub fn fits_in(&self, data: &Path) -> Result<(), SealKeyError> {
+        match self.is_at(&data.join(KEY_FILE)) {
+            Err(SealKeyError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(()),
+            is => is,
+        }
+    }
+
+    fn put_at(&self, data: &Path, place: &Path) -> Result<(), SealKeyError> {
+        write_key(data, place, self).map_err(|source| SealKeyError::Io { file: place.to_path_buf(), source })?;
+        self.is_at(place)
+    }
+
+    fn is_at(&self, place: &Path) -> Result<(), SealKeyError> {
+        let (present, given) = (read_key(place)?.fingerprint(), self.fingerprint());
+        if present == given { Ok(()) } else { Err(SealKeyError::Occupied { file: place.to_path_buf(), present, given }) }
     }
 
     /// The key that a rotation is bringing in: one that waits from an interrupted one, or a new one, durably written.
@@ -151,7 +179,8 @@ fn read_key(file: &Path) -> Result<SealKey, SealKeyError> {
     SealKey::parse(&text).map_err(|source| SealKeyError::Malformed { file: file.to_path_buf(), source })
 }
 
-/// Writes a key under a name of this process and links it to its place: nobody sees half a key, and of two that start at once one wins.
+/// Writes a key under a name of this process and links it to its place: nobody sees half a key, and of two that start at once one wins. A key
+/// that is there already stays, whichever it is.
 fn write_key(data: &Path, place: &Path, key: &SealKey) -> io::Result<()> {
     let draft = data.join(format!("{KEY_FILE}.{}", std::process::id()));
     let mut options = OpenOptions::new();

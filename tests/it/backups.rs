@@ -225,3 +225,21 @@ async fn a_stopped_server_is_backed_up_offline_and_old_backups_open_with_the_key
     let old = old.filter(|file| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("seal.key.")));
     verify(old.last().expect("the old key is kept")).await.well();
 }
+
+#[tokio::test]
+async fn a_folder_with_another_seal_key_is_named_before_anything_is_restored_into_it() {
+    let outer = tempfile::tempdir().expect("a folder");
+    let data = outer.path().join("data");
+    let key = SealKey::in_folder(&data).expect("a new key");
+    Store::open(StoreOptions::new(&data, key)).expect("a new database").close().await;
+    let file = outer.path().join("a.backup");
+    cli::run(&data, [Path::new("backup"), &file]).await.well();
+    let target = outer.path().join("target");
+    let other = SealKey::in_folder(&target).expect("another key");
+    let refused = restore(&file, &key_file(&data), &target).await;
+    assert!(refused.code == Some(74) && refused.err.contains(&other.fingerprint()), "{refused:?}");
+    assert!(!target.join("store").exists() && !target.join("store.new").exists());
+    fs::remove_file(key_file(&target)).expect("moved away");
+    restore(&file, &key_file(&data), &target).await.well();
+    open(&target).verify().expect("its key is there");
+}

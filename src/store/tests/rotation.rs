@@ -7,7 +7,7 @@ use frontdesk_actors::ports::{Records, Vault, VaultOp};
 
 use super::{company_id, created, open};
 use crate::store::backup::Progress;
-use crate::store::{OpenError, RotateError, SealKey, Store, StoreOptions, folder, key_file, rotate};
+use crate::store::{OpenError, RotateError, SealKey, SealKeyError, Store, StoreOptions, folder, key_file, rotate};
 
 fn opened(data: &Path) -> Result<Store, OpenError> {
     Store::open(StoreOptions::new(data, SealKey::in_folder(data).unwrap()))
@@ -124,4 +124,21 @@ async fn filled_anew(data: &Path, aside: &Path, old: &SealKey) {
     old.keep_in(&other).unwrap();
     filled(&other).await;
     fs::rename(other.join("store"), data.join("store.old")).unwrap();
+}
+
+#[tokio::test]
+async fn a_key_never_counts_as_kept_while_another_one_is_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (SealKey::new([3; 32]), SealKey::new([4; 32]));
+    first.fits_in(folder.path()).unwrap();
+    for _ in 0..2 {
+        first.keep_in(folder.path()).unwrap();
+        first.bring_in(folder.path()).unwrap();
+    }
+    for refused in [second.fits_in(folder.path()), second.keep_in(folder.path()), second.bring_in(folder.path())] {
+        let Err(error @ SealKeyError::Occupied { .. }) = refused else { panic!("{refused:?}") };
+        let said = error.to_string();
+        assert!(said.contains(&first.fingerprint()) && said.contains(&second.fingerprint()), "{said}");
+    }
+    assert_eq!(SealKey::in_folder(folder.path()).unwrap().fingerprint(), first.fingerprint(), "nothing was replaced");
 }

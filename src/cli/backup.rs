@@ -167,7 +167,29 @@ fn code_of(error: &BackupError) -> u8 {
 /// A file that gets its name when it is complete, or standard output.
 enum Destination {
     Pipe(io::Stdout),
-    File { file: File, part: PathBuf, name: PathBuf },
+    File(Half),
+}
+
+/// A file that is not complete. Whatever happens to the transfer, nothing of it stays behind.
+struct Half {
+    file: File,
+    part: PathBuf,
+    name: PathBuf,
+}
+
+impl Half {
+    fn finish(self) -> io::Result<()> {
+        let folder = self.name.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        self.file.sync_all()?;
+        fs::rename(&self.part, &self.name)?;
+        File::open(folder)?.sync_all()
+    }
+}
+
+impl Drop for Half {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.part); // it has its name by now, if all went well
+    }
 }
 
 impl Destination {
@@ -178,13 +200,13 @@ impl Destination {
         let part = PathBuf::from(part);
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part);
         let file = file.map_err(|error| (EXIT_CANT_CREATE, format!("{}: {error}", part.display())))?;
-        Ok(Self::File { file, part, name: name.clone() })
+        Ok(Self::File(Half { file, part, name: name.clone() }))
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let written = match self {
             Self::Pipe(pipe) => pipe.write_all(bytes),
-            Self::File { file, .. } => file.write_all(bytes),
+            Self::File(half) => half.file.write_all(bytes),
         };
         written.map_err(|error| (EXIT_CANT_CREATE, format!("the backup can't be written: {error}")))
     }
@@ -192,11 +214,45 @@ impl Destination {
     fn finish(self) -> Result<(), Failure> {
         let finished = match self {
             Self::Pipe(mut pipe) => pipe.flush(),
-            Self::File { file, part, name } => {
-                let folder = name.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
-                file.sync_all().and_then(|()| fs::rename(part, name)).and_then(|()| File::open(folder)?.sync_all())
-            }
+            Self::File(half) => half.finish(),
         };
         finished.map_err(|error| (EXIT_CANT_CREATE, format!("the backup can't be written: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// A server whose machine falls in the middle of its answer.
+    fn falling_server() -> Door {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut caller, _) = listener.accept().unwrap();
+            let _ = caller.read(&mut [0; 4096]);
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n{RECORDS_HEADER}: 1\r\n{SHA256_HEADER}: 00\r\n\r\n");
+            caller.write_all(head.as_bytes()).unwrap();
+            caller.write_all(b"half of it").unwrap();
+        });
+        Door { address, token: "t".to_owned(), pid: 1 }
+    }
+
+    #[tokio::test]
+    async fn a_transfer_that_breaks_leaves_nothing_behind() {
+        crate::app::install_crypto_provider();
+        let folder = tempfile::tempdir().unwrap();
+        let door = serde_json::to_string(&falling_server()).unwrap();
+        fs::write(folder.path().join("control.json"), door).unwrap();
+        let settings = DataSettings { data_dir: folder.path().to_path_buf(), cache_bytes: 1, seal_key: None };
+        let outcome = back_up(&settings, &Target::File(folder.path().join("a.backup"))).await;
+        let Err((EXIT_UNREACHABLE, words)) = outcome else { panic!("{outcome:?}") };
+        assert!(words.contains("broke"), "{words}");
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["control.json"]);
     }
 }

@@ -35,7 +35,7 @@ const UNVERIFIED_BYTES: usize = 4 * 1024;
 /// Stores a webhook that waits to be acted on, unless it repeats one.
 pub(super) fn append(draft: &mut Draft<'_>, mut entry: NewInboxEntry) -> Result<Appended, Fault> {
     if let (Some(company), InboxEvent::Data(event)) = (entry.company_id, &entry.event)
-        && !mark(draft, company, &event.sameness)?
+        && !mark(draft, company, &event.sameness, entry.received_at)?
     {
         return Ok(Appended::Repeated);
     }
@@ -54,7 +54,7 @@ fn put_pending(draft: &mut Draft<'_>, entry: &InboxEntry) -> Result<(), Fault> {
 }
 
 /// Marks a content as taken; `false` when it was within the time.
-fn mark(draft: &mut Draft<'_>, company: CompanyId, sameness: &Sameness) -> Result<bool, Fault> {
+fn mark(draft: &mut Draft<'_>, company: CompanyId, sameness: &Sameness, received_at: DateTime<Utc>) -> Result<bool, Fault> {
     prune_marks(draft)?;
     let content = hex::decode(&sameness.key).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     let content = content.ok_or(Fault::Refused { rule: "a content key is 32 bytes in hex" })?;
@@ -64,7 +64,7 @@ fn mark(draft: &mut Draft<'_>, company: CompanyId, sameness: &Sameness) -> Resul
     }
     let until = draft.now + TimeDelta::seconds(sameness.seconds.into());
     draft.put_marker(keys::mark_by_time(seconds(until), company, &content))?;
-    draft.put_record(key, &Mark { until })?;
+    draft.put_record(key, &Mark { until, since: Some(received_at) })?;
     Ok(true)
 }
 
@@ -192,7 +192,11 @@ pub(super) fn erase_salon_data(draft: &mut Draft<'_>, company: CompanyId, before
             }
         }
     }
-    draft.remove_under(&keys::marks_of(company))?;
+    for key in draft.keys_under(&keys::marks_of(company))? {
+        if marked_since(draft, &key)?.is_none_or(|at| at <= before) {
+            draft.remove(key)?;
+        }
+    }
     for key in draft.keys_under(&keys::events(company))? {
         let Some(mut event) = draft.record::<EventRecord>(&key)? else { continue };
         if event.at <= before && !event.data.is_null() {
@@ -208,6 +212,15 @@ fn forget_plan(draft: &mut Draft<'_>, company: CompanyId, before: DateTime<Utc>)
     let Some(plan) = plan.filter(|plan| plan.removed_at <= before) else { return Ok(()) };
     draft.remove(keys::erasure_by_time(seconds(plan.due_at), company))?;
     draft.remove(keys::erasure(company))
+}
+
+/// When the content at `key` first came; `None` when that is not known.
+fn marked_since(draft: &Draft<'_>, key: &Key) -> Result<Option<DateTime<Utc>>, Fault> {
+    match draft.record::<Mark>(key) {
+        Ok(mark) => Ok(mark.and_then(|mark| mark.since)),
+        Err(fault) if fault.is_of_one_record() => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// When the webhook at `key` came; `None` when that can't be read.

@@ -24,6 +24,9 @@ pub(super) struct Claim {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mark {
     pub(super) until: DateTime<Utc>,
+    /// When the first of them came. Marks of an older program have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) since: Option<DateTime<Utc>>,
 }
 
 /// A request that must not happen twice, and what was answered.

@@ -30,7 +30,8 @@ struct Disk {
     done: BTreeMap<InboxId, (InboxEntry, DateTime<Utc>)>,
     dead: BTreeMap<InboxId, (InboxEntry, DeadReason)>,
     unverified: BTreeMap<InboxId, InboxEntry>,
-    marks: HashMap<(CompanyId, String), DateTime<Utc>>,
+    /// Since when and until when a content is known.
+    marks: HashMap<(CompanyId, String), (DateTime<Utc>, DateTime<Utc>)>,
     erasures: BTreeMap<CompanyId, Erasure>,
     traffic: DayTraffic,
     vault: BTreeMap<VaultKey, Vec<u8>>,

@@ -123,8 +123,10 @@ async fn an_erasure_takes_everything_up_to_the_removal_and_nothing_after_it(stor
     let due = store.due_erasures(moment() + TimeDelta::hours(2), None, 10).await.unwrap();
     assert_eq!(due.iter().map(|plan| plan.company_id).collect::<Vec<_>>(), [id]);
     let young = NewInboxEntry { received_at: moment() + TimeDelta::seconds(1), ..data(1, 4, 60) };
+    let young_again = young.clone();
     let young = arrived(store, young).await;
     store.commit(vec![Change::EraseSalonData(id, moment())]).await.unwrap();
+    assert_eq!(store.append_inbox(young_again).await.unwrap(), Appended::Repeated, "what came later stays known");
     for shelf in [InboxShelf::Done, InboxShelf::Dead, InboxShelf::Unverified] {
         assert!(ids(store, all(shelf)).await.is_empty(), "{shelf:?}");
     }
@@ -132,6 +134,7 @@ async fn an_erasure_takes_everything_up_to_the_removal_and_nothing_after_it(stor
     let events = store.events(id, 10).await.unwrap();
     assert_eq!(events.iter().filter(|event| event.data.get("n").is_some()).count(), 1, "only the later one");
     assert!(store.due_erasures(moment() + TimeDelta::hours(2), None, 10).await.unwrap().is_empty());
+    assert!(store.append_inbox(data(1, 1, 60)).await.unwrap().stored().is_some(), "what came earlier is not known any more");
 }
 
 async fn a_second_removal_is_erased_no_later_than_the_first(store: &(impl Records + Vault)) {

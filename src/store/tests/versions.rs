@@ -143,7 +143,7 @@ fn version_1_of_what_the_inbox_is_made_of_loads() {
     loads(fixture!("v1/dead_letter"), &DeadLetter { letter, reason: DeadReason::Crashed, died_at: later() });
     let letter = Letter::Text(Some("{}".to_owned()));
     loads(fixture!("v1/dead_text"), &DeadLetter { letter, reason: DeadReason::Unreadable, died_at: later() });
-    loads(fixture!("v1/mark"), &Mark { until: later() });
+    loads(fixture!("v1/mark"), &Mark { until: later(), since: None });
     loads(fixture!("v1/erasure"), &Erasure { company_id: company_id(12), removed_at: moment(), due_at: later() });
     let door = WebhookDoor { company_id: company_id(12), newest: Some("ab".repeat(32)), previous: None };
     loads(fixture!("v1/webhook_door"), &door);

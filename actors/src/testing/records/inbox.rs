@@ -72,7 +72,7 @@ impl Disk {
         self.done.retain(|_, (entry, _)| stays(entry));
         self.dead.retain(|_, (entry, _)| stays(entry));
         self.unverified.retain(|_, entry| stays(entry));
-        self.marks.retain(|(whose, _), _| *whose != company);
+        self.marks.retain(|(whose, _), (since, _)| *whose != company || *since > before);
         let old = self.events.iter_mut().filter(|event| event.company_id == company && event.at <= before);
         old.for_each(|event| event.data = serde_json::Value::Null);
         self.erasures.retain(|whose, plan| *whose != company || plan.removed_at > before);
@@ -81,11 +81,11 @@ impl Disk {
     fn append(&mut self, entry: NewInboxEntry) -> Appended {
         if let (Some(company), InboxEvent::Data(event)) = (entry.company_id, &entry.event) {
             let until = entry.received_at + TimeDelta::seconds(event.sameness.seconds.into());
-            let mark = self.marks.entry((company, event.sameness.key.clone())).or_insert(DateTime::<Utc>::MIN_UTC);
-            if *mark > entry.received_at {
+            let key = (company, event.sameness.key.clone());
+            if self.marks.get(&key).is_some_and(|(_, until)| *until > entry.received_at) {
                 return Appended::Repeated;
             }
-            *mark = until;
+            self.marks.insert(key, (entry.received_at, until));
         }
         let id = self.next_inbox();
         self.inbox.insert(id, InboxEntry { id, entry, attempts: 0 });

@@ -6,6 +6,7 @@
 //! ```
 
 mod backups;
+mod caretakers;
 pub(crate) mod control;
 mod housekeeping;
 mod listen;
@@ -230,14 +231,15 @@ impl App {
         if tokio::time::timeout(grace / 8, self.connector.closed()).await.is_err() {
             tracing::warn!("some links did not close in time");
         }
-        for listener in self.listeners {
+        // One that ended by itself was waited for already, and must not be again.
+        for listener in self.listeners.into_iter().filter(|listener| !listener.is_finished()) {
             let abort = listener.abort_handle();
             if tokio::time::timeout(grace / 8, listener).await.is_err() {
                 abort.abort();
             }
         }
         for task in self.upkeep {
-            let _ = task.await; // an error is its panic, which was reported where it happened
+            let _ = task.await; // it catches its own panics
         }
         self.admin.finish(grace / 8).await;
         self.store.close().await;
@@ -255,11 +257,19 @@ fn caretakers(
     stopping: &CancellationToken,
 ) -> Vec<JoinHandle<()>> {
     let (fleet, store) = (upkeep.fleet.clone(), upkeep.store.clone());
+    let (stop, of_backups, of_sweeps) = (stopping.clone(), store.clone(), fleet.clone());
+    let backups = move || backups::run(of_backups.clone(), backup.clone(), stop.clone());
+    let stop = stopping.clone();
+    let sweeps = move || housekeeping::housekeep(of_sweeps.clone(), sweep_every, stop.clone());
+    let stop = stopping.clone();
+    let watchdog = move || watchdog::run(fleet.clone(), store.clone(), liveness.clone(), stop.clone());
+    let stop = stopping.clone();
+    let upkeep = move || upkeep.clone().run(stop.clone());
     vec![
-        tokio::spawn(backups::run(store.clone(), backup, stopping.clone())),
-        tokio::spawn(housekeeping::housekeep(fleet.clone(), sweep_every, stopping.clone())),
-        tokio::spawn(watchdog::run(fleet, store, liveness, stopping.clone())),
-        tokio::spawn(upkeep.run(stopping.clone())),
+        caretakers::keep("backups", stopping, backups),
+        caretakers::keep("sweeps", stopping, sweeps),
+        caretakers::keep("watchdog", stopping, watchdog),
+        caretakers::keep("upkeep", stopping, upkeep),
     ]
 }
 

@@ -31,7 +31,7 @@ use catalog::{Kind, Metric};
 pub use actors::{Fleet, fleet_measured};
 pub use backups::{backup_failed, backup_found, backup_made};
 pub use http::{connection_refused, connections_open, http_request};
-pub use process::{read_runtimes, ready, timer_was_late};
+pub use process::{read_runtimes, ready, task_fell, timer_was_late};
 pub use sockets::{socket_ended, socket_refused, socket_told, sockets_changed};
 pub use store::{Commit, DiskUse, disk_measured, store_committed, store_copied, store_failed, store_loaded, store_overloaded};
 pub use webhooks::{Inbox, inbox_measured};

@@ -30,7 +30,7 @@ type Made = (DateTime<Utc>, PathBuf);
 /// Makes backups until `stopping`. Without `keep` there are none.
 pub(super) async fn run(store: Store, settings: BackupSettings, stopping: CancellationToken) {
     if settings.keep == 0 {
-        return;
+        return stopping.cancelled().await;
     }
     let newest = in_folder(&settings, |settings| found(&settings.folder).last().map(|(at, _)| *at)).await.flatten();
     metrics::backup_found(newest);

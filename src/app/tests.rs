@@ -75,3 +75,15 @@ async fn metrics_of_ten_thousand_companies_are_small_and_quickly_told() {
     assert!(size < 200_000, "{size} bytes");
     app.stop(Duration::from_secs(20)).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_that_ends_by_itself_ends_the_server_in_good_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut app = app(folder.path()).await;
+    let store = app.store.clone();
+    app.listeners[1].abort();
+    let reason = app.run_until_signal().await;
+    assert!(matches!(reason, Err(StartError::Serve(_))), "{reason:?}");
+    app.stop(Duration::from_secs(20)).await;
+    assert!(store.pulse().await.is_err(), "the store is closed");
+}

@@ -39,6 +39,7 @@ const MEASURE_EVERY: Duration = Duration::from_secs(30);
 const NOTE_EVERY: Duration = Duration::from_secs(60);
 
 /// What is looked after.
+#[derive(Clone)]
 pub(super) struct Upkeep {
     instruments: Instruments,
     admission: Arc<Admission>,

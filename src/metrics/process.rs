@@ -18,8 +18,12 @@ const LATE: Metric = Metric::histogram(
     SECONDS,
     "How late a timer of ours was: what everything here waits when the process is overloaded",
 );
+const FELL: Metric = Metric::counter("frontdesk_runtime_tasks_fell_total", "Tasks of the server itself that panicked and were begun anew");
 
-pub(super) const ALL: &[Metric] = &[BUILD, READY, WORKERS, TASKS, QUEUE, BUSY, LATE];
+pub(super) const ALL: &[Metric] = &[BUILD, READY, WORKERS, TASKS, QUEUE, BUSY, LATE, FELL];
+
+/// Tasks that run beside the listeners.
+const OWN_TASKS: [&str; 4] = ["backups", "sweeps", "watchdog", "upkeep"];
 
 pub(super) fn begin() {
     let commit = option_env!("FRONTDESK_COMMIT").unwrap_or("unknown");
@@ -27,6 +31,7 @@ pub(super) fn begin() {
     BUILD.set_with(&[("version", env!("CARGO_PKG_VERSION")), ("commit", commit), ("sandbox", sandbox)], 1.0);
     READY.set(0.0);
     BUSY.appear();
+    OWN_TASKS.into_iter().for_each(|task| FELL.add_with(&[("task", task)], 0));
 }
 
 /// Should this process get traffic?
@@ -45,6 +50,11 @@ pub fn read_runtimes(runtimes: &[&RuntimeMetrics]) {
     };
     let busy: Duration = runtimes.iter().map(|runtime| busy_of(runtime)).sum();
     BUSY.total(busy.as_secs());
+}
+
+/// A task of the server itself panicked, or ended by itself.
+pub fn task_fell(task: &'static str) {
+    FELL.count_with(&[("task", task)]);
 }
 
 /// A timer came this late.

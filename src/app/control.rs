@@ -23,6 +23,9 @@ const FILE: &str = "control.json";
 const SPOOL: &str = "backup.sending";
 const HALF_SPOOL: &str = "backup.sending.part";
 
+/// Whoever came through this door, for the log: it knows no names.
+const DOOR_USER: &str = "who can read control.json, through the ops listener";
+
 /// What the file says.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Door {
@@ -138,11 +141,12 @@ impl Control for StoreControl {
     }
 }
 
-/// Makes the copy and opens it.
+/// Makes the copy and opens it. Everything that was ever stored leaves the server with it, so the log says so.
 async fn spooled(store: &Store, spool: Spool) -> Result<(File, BackupReport), ControlError> {
     spool_work(&spool, Spool::clear).await?;
     let report = store.back_up(spool.whole.clone(), Progress::default()).await.map_err(|error| refused(&error))?;
     let file = spool_work(&spool, Spool::open).await?;
+    tracing::info!(by = DOOR_USER, records = report.records, bytes = report.bytes, "backup.handed_out");
     Ok((file, report))
 }
 
@@ -221,5 +225,36 @@ mod tests {
         assert!(spools(folder.path()).is_empty());
         assert!(control.back_up().await.is_ok());
         store.close().await;
+    }
+
+    /// What this thread logs.
+    #[derive(Clone)]
+    struct Lines(std::sync::mpsc::Sender<Vec<u8>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.send(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_copy_of_everything_that_is_handed_out_is_in_the_log_with_its_size_and_who_took_it() {
+        let (sender, lines) = std::sync::mpsc::channel();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || Lines(sender.clone())).finish();
+        let _listening = tracing::subscriber::set_default(subscriber);
+        let folder = tempfile::tempdir().unwrap();
+        let store = store_in(folder.path());
+        let made = control(folder.path(), &store).back_up().await.unwrap_or_else(|error| panic!("{error:?}"));
+        store.close().await;
+        let log = lines.try_iter().map(|line| String::from_utf8(line).unwrap()).collect::<String>();
+        let said: Vec<&str> = log.lines().filter(|line| line.contains("backup.handed_out")).collect();
+        let [line] = said.as_slice() else { panic!("{log}") };
+        assert!(line.contains("INFO") && line.contains(&format!("bytes={}", made.bytes)), "{line}");
+        assert!(line.contains("control.json") && line.contains("ops listener"), "{line}");
     }
 }

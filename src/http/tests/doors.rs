@@ -90,69 +90,71 @@ fn doors() -> Vec<Door> {
     ]
 }
 
-/// A desk with two salons online, one with credentials of every kind.
-struct House {
-    desk: Desk,
-    page: Credentials,
-    company: Credentials,
-    address: Credentials,
-    partner: Credentials,
-    status: Credentials,
+/// Everything that opens something, of salon 77 and its neighbour 78.
+struct Ring {
+    token: String,
+    ended_token: String,
+    foreign_token: String,
+    key: String,
+    old_key: String,
+    foreign_key: String,
+    secret: String,
+    dead_secret: String,
+    foreign_secret: String,
+    viewer: String,
+    admin: String,
 }
 
-impl House {
-    async fn open() -> Self {
-        let settings =
-            HttpSettings { per_ip_limits: false, per_company_limits: false, qr_wait: Duration::from_millis(50), ..HttpSettings::default() };
-        let desk = Desk::with(settings).await;
+impl Ring {
+    async fn of(desk: &Desk) -> Self {
         let (ours, theirs) = (desk.online(77).await, desk.online(78).await);
-        let keys = [desk.key("viewer").await, desk.key("admin").await];
-        let (old_key, foreign_key) = (client_key(&desk, 77).await, client_key(&desk, 78).await);
-        let key = client_key(&desk, 77).await;
-        let (dead, foreign_secret) = (secret(&ours).await, secret(&theirs).await);
-        let secret = secret(&ours).await;
-        let page = Credentials {
-            foreign: desk.token(&theirs),
-            wrong: vec![keys[1].clone(), key.clone(), PARTNER_TOKEN.to_owned()],
-            expired: Some(desk.token_from(&ours, Utc::now() - chrono::TimeDelta::hours(2))),
-            right: vec![desk.token(&ours)],
-        };
-        let company = Credentials {
-            foreign: foreign_key.clone(),
-            wrong: vec![keys[1].clone(), desk.token(&ours), PARTNER_TOKEN.to_owned()],
-            expired: Some(old_key),
-            right: vec![key.clone()],
-        };
-        let address = Credentials {
-            foreign: foreign_secret.clone(),
-            wrong: vec![key.clone(), keys[1].clone(), desk.token(&ours)],
-            expired: Some(dead),
-            right: vec![secret.clone()],
-        };
-        let partner = Credentials {
-            foreign: foreign_key.clone(),
-            wrong: vec![key.clone(), keys[1].clone(), desk.token(&ours), secret.clone()],
-            expired: None,
-            right: vec![PARTNER_TOKEN.to_owned()],
-        };
-        let status = Credentials {
-            foreign: desk.token(&theirs),
-            wrong: vec![foreign_key, PARTNER_TOKEN.to_owned(), secret.clone()],
-            expired: page.expired.clone(),
-            right: [vec![desk.token(&ours), key], keys.to_vec()].concat(),
-        };
-        Self { desk, page, company, address, partner, status }
-    }
-
-    fn credentials(&self, kind: Kind) -> &Credentials {
-        match kind {
-            Kind::PageToken => &self.page,
-            Kind::CompanyKey => &self.company,
-            Kind::Secret => &self.address,
-            Kind::PartnerToken => &self.partner,
-            Kind::AnyOfThem => &self.status,
+        Self {
+            token: desk.token(&ours),
+            ended_token: desk.token_from(&ours, Utc::now() - chrono::TimeDelta::hours(2)),
+            foreign_token: desk.token(&theirs),
+            old_key: client_key(desk, 77).await,
+            key: client_key(desk, 77).await,
+            foreign_key: client_key(desk, 78).await,
+            dead_secret: secret(&ours).await,
+            secret: secret(&ours).await,
+            foreign_secret: secret(&theirs).await,
+            viewer: desk.key("viewer").await,
+            admin: desk.key("admin").await,
         }
     }
+
+    fn credentials(&self, kind: Kind) -> Credentials {
+        let partner = PARTNER_TOKEN.to_owned();
+        let several = |texts: &[&String]| texts.iter().map(|text| (*text).clone()).collect();
+        let (foreign, wrong, expired, right) = match kind {
+            Kind::PageToken => {
+                (&self.foreign_token, several(&[&self.admin, &self.key, &partner]), Some(&self.ended_token), several(&[&self.token]))
+            }
+            Kind::CompanyKey => {
+                (&self.foreign_key, several(&[&self.admin, &self.token, &partner]), Some(&self.old_key), several(&[&self.key]))
+            }
+            Kind::Secret => {
+                (&self.foreign_secret, several(&[&self.key, &self.admin, &self.token]), Some(&self.dead_secret), several(&[&self.secret]))
+            }
+            Kind::PartnerToken => {
+                (&self.foreign_key, several(&[&self.key, &self.admin, &self.token, &self.secret]), None, several(&[&partner]))
+            }
+            Kind::AnyOfThem => (
+                &self.foreign_token,
+                several(&[&self.foreign_key, &self.old_key, &partner, &self.secret]),
+                Some(&self.ended_token),
+                several(&[&self.token, &self.key, &self.viewer, &self.admin]),
+            ),
+        };
+        Credentials { foreign: foreign.clone(), wrong, expired: expired.cloned(), right }
+    }
+}
+
+/// A desk without limits: hundreds of requests come from one address.
+async fn unlimited() -> Desk {
+    let settings =
+        HttpSettings { per_ip_limits: false, per_company_limits: false, qr_wait: Duration::from_millis(50), ..HttpSettings::default() };
+    Desk::with(settings).await
 }
 
 async fn client_key(desk: &Desk, salon: u64) -> String {
@@ -170,10 +172,10 @@ fn in_door(answer: &Answer) -> bool {
 
 #[tokio::test]
 async fn a_route_without_an_operators_key_opens_to_its_own_credential_only() {
-    let house = House::open().await;
-    let desk = &house.desk;
+    let desk = unlimited().await;
+    let ring = Ring::of(&desk).await;
     for door in doors() {
-        let (what, kinds) = (format!("{} {}", door.method, door.pattern), house.credentials(door.opened_by));
+        let (what, kinds) = (format!("{} {}", door.method, door.pattern), ring.credentials(door.opened_by));
         if let Some(status) = door.bare {
             assert_eq!(desk.send((door.ask)("")).await.status, status, "{what} without a credential");
         }
@@ -187,8 +189,8 @@ async fn a_route_without_an_operators_key_opens_to_its_own_credential_only() {
     }
     assert!(desk.world.records.waiting_inbox().is_empty() && desk.world.records.done_inbox().is_empty(), "nobody stored anything");
     for door in doors() {
-        for credential in &house.credentials(door.opened_by).right {
-            let answer = desk.send((door.ask)(credential)).await;
+        for credential in ring.credentials(door.opened_by).right {
+            let answer = desk.send((door.ask)(&credential)).await;
             assert!(in_door(&answer), "{} {}: {} {}", door.method, door.pattern, answer.status, answer.text);
         }
     }

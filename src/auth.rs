@@ -1,6 +1,7 @@
 //! Page tokens: HS256 with one audience each, opening only their own company. Operators' keys: [`Operators`].
 
 mod operators;
+pub mod presented;
 mod sessions;
 
 use chrono::{DateTime, Duration, Utc};

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 use super::{HttpState, MAX_BODY};
-use crate::auth::{Principal, TokenError};
+use crate::auth::{Principal, TokenError, presented};
 use crate::web::Language;
 
 /// When to send a large body again that found no room.
@@ -49,7 +49,7 @@ impl FromRequestParts<HttpState> for Holder {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, ApiError> {
         let ClientIp(client) = ClientIp::of(parts);
-        Self::of(bearer(&parts.headers), client, state).await
+        Self::of(presented::bearer(&parts.headers), client, state).await
     }
 }
 
@@ -77,24 +77,7 @@ pub async fn company_of(state: &HttpState, principal: Principal) -> Result<Optio
 
 /// A key as old clients send it: in `X-API-Key` or as a Bearer. Two of them are none.
 pub fn presented_key(headers: &HeaderMap) -> Option<String> {
-    let mut keys = headers.get_all("x-api-key").iter();
-    match (keys.next(), keys.next(), bearer(headers)) {
-        (Some(key), None, Err(TokenError::Missing)) => key.to_str().ok().map(|key| key.trim().to_owned()),
-        (None, _, Ok(key)) => Some(key.to_owned()),
-        (Some(_), _, _) | (None, _, Err(_)) => None,
-    }
-}
-
-/// The text after `Authorization: Bearer`.
-pub fn bearer(headers: &HeaderMap) -> Result<&str, TokenError> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = match (values.next(), values.next()) {
-        (None, _) => return Err(TokenError::Missing),
-        (Some(value), None) => value.to_str().map_err(|_| TokenError::Invalid)?,
-        (Some(_), Some(_)) => return Err(TokenError::Invalid),
-    };
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(TokenError::Missing) }
+    presented::key(headers).ok().map(str::to_owned)
 }
 
 /// A JSON body. An empty one reads as `null`, so that a missing field is named instead of a missing header. A refused one is counted against the

@@ -10,6 +10,7 @@ use super::HttpState;
 use super::error::{ApiError, PageFailure};
 use super::extract::{Query, Visitor, company_of};
 use super::pages::with_language_cookie;
+use crate::auth::presented::once;
 use crate::auth::{Audience, Principal, TokenError};
 use crate::web::{self, PageError};
 
@@ -61,14 +62,14 @@ fn is_list_name(name: &str) -> bool {
 
 /// `GET /marketplace/onboarding?token=…`.
 pub async fn page(State(state): State<HttpState>, visitor: Visitor, query: Query) -> Result<Response, PageFailure> {
-    let token = query.only("token").map_err(|_| TokenError::Invalid)?.ok_or(TokenError::Missing)?;
+    let token = once(query.all("token"))?;
     let principal = opened(&state, token, Audience::Onboarding)?;
     shown(&state, visitor, &query, token, principal).await
 }
 
 /// `GET /marketplace/connect?token=…&company=…&salon=…`: the same page for who came through `register`. What the address names must be the token's.
 pub async fn connect(State(state): State<HttpState>, visitor: Visitor, query: Query) -> Result<Response, PageFailure> {
-    let token = query.only("token").map_err(|_| TokenError::Invalid)?.ok_or(TokenError::Missing)?;
+    let token = once(query.all("token"))?;
     let principal = opened(&state, token, Audience::Connect)?;
     let names = |name, id: u64| query.only(name).is_ok_and(|value| value.is_none_or(|value| value.parse() == Ok(id)));
     if !names("company", principal.company.get()) || !names("salon", principal.salon.get()) {

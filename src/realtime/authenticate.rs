@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, StatusCode};
+use axum::http::{Extensions, HeaderMap, HeaderName, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
@@ -18,7 +18,9 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Realtime, RealtimeState};
 use crate::admission::Admission;
-use crate::auth::{Principal, TokenError};
+use crate::auth::{Principal, TokenError, presented};
+
+const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
 /// Why a socket is refused, as the client reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -140,24 +142,25 @@ async fn company_of(given: &RealtimeState, principal: Principal) -> Result<Compa
 
 /// The token from the first place that has one: `Authorization: Bearer`, `x-auth-token`, `auth.token`, `?token=`.
 /// The last is for clients that can do no better; it is read here and never logged.
-pub(super) fn token(parts: &Parts, auth: Option<&Value>) -> Result<String, RefusalCode> {
-    let header = |name: &str| parts.headers.get(name).map(|value| value.to_str().unwrap_or("").trim().to_owned());
-    let bearer = header("authorization").and_then(|value| bearer(&value));
-    let found = bearer
-        .or_else(|| header("x-auth-token"))
-        .or_else(|| auth.and_then(|auth| auth.get("token")).map(|token| token.as_str().unwrap_or("-").to_owned()))
-        .or_else(|| query_token(parts));
-    found.filter(|token| !token.is_empty()).ok_or(RefusalCode::AuthRequired)
+pub(super) fn token(parts: &Parts, auth: Option<&Value>) -> Result<String, TokenError> {
+    let places = [
+        presented::bearer(&parts.headers).map(str::to_owned),
+        presented::header_once(&parts.headers, AUTH_TOKEN).map(str::to_owned),
+        token_in_auth(auth),
+        token_in_query(parts),
+    ];
+    let first = places.into_iter().find(|place| *place != Err(TokenError::Missing)).unwrap_or(Err(TokenError::Missing))?;
+    if first.is_empty() { Err(TokenError::Missing) } else { Ok(first) }
 }
 
-fn bearer(value: &str) -> Option<String> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+fn token_in_auth(auth: Option<&Value>) -> Result<String, TokenError> {
+    let token = auth.and_then(|auth| auth.get("token")).ok_or(TokenError::Missing)?;
+    token.as_str().map(str::to_owned).ok_or(TokenError::Invalid)
 }
 
-fn query_token(parts: &Parts) -> Option<String> {
-    let query = parts.uri.query()?;
-    url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token").map(|(_, value)| value.into_owned())
+fn token_in_query(parts: &Parts) -> Result<String, TokenError> {
+    let pairs = url::form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes());
+    presented::once(pairs.filter(|(name, _)| name == "token").map(|(_, value)| value.into_owned()))
 }
 
 #[cfg(test)]
@@ -190,8 +193,18 @@ mod tests {
     fn without_a_token_one_is_required_and_a_wrong_type_is_not_one() {
         let bare = parts("/socket.io/?EIO=4&token=", &[]);
         for auth in [None, Some(json!({})), Some(json!("text")), Some(json!({"token": ""}))] {
-            assert_eq!(token(&bare, auth.as_ref()), Err(RefusalCode::AuthRequired), "{auth:?}");
+            assert_eq!(token(&bare, auth.as_ref()), Err(TokenError::Missing), "{auth:?}");
         }
-        assert_eq!(token(&bare, Some(&json!({"token": 5}))), Ok("-".to_owned()), "which no verifier accepts");
+        assert_eq!(token(&bare, Some(&json!({"token": 5}))), Err(TokenError::Invalid));
+    }
+
+    #[test]
+    fn of_two_tokens_in_one_place_none_is_taken() {
+        let (bearer, other) = (("authorization", "Bearer a"), ("x-auth-token", "a"));
+        for (uri, headers) in [("/", &[bearer, bearer][..]), ("/", &[other, other]), ("/?token=a&token=a", &[]), ("/?token=a&token=b", &[])]
+        {
+            assert_eq!(token(&parts(uri, headers), None), Err(TokenError::Invalid), "{uri} {headers:?}");
+        }
+        assert_eq!(token(&parts("/?token=a&token=b", &[bearer]), None), Ok("a".to_owned()), "the first place that has one counts");
     }
 }

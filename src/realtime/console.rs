@@ -27,7 +27,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::RealtimeObserver;
 use super::authenticate::{RefusalCode, client_ip, token};
 use crate::admission::{Admission, OriginPolicy};
-use crate::auth::{Operator, Operators, Sessions, session_cookie};
+use crate::auth::{Operator, Operators, Sessions, TokenError, session_cookie};
 use crate::pulse::Pulse;
 
 /// The operators' namespace.
@@ -125,11 +125,11 @@ async fn check(socket: &SocketRef, state: &ConsoleState, seats: &Arc<Semaphore>,
 async fn credential(parts: &Parts, state: &ConsoleState, auth: Option<&Value>) -> Result<Credential, RefusalCode> {
     let key = match (token(parts, auth), session_cookie(&parts.headers)) {
         (Ok(key), _) => key,
-        (Err(_), Some(cookie)) => {
+        (Err(TokenError::Missing), Some(cookie)) => {
             let found = state.sessions.find(cookie).map(|_| Credential::Cookie(cookie.to_owned()));
             return found.ok_or(RefusalCode::AuthExpired);
         }
-        (Err(code), None) => return Err(code),
+        (Err(error), _) => return Err(error.into()),
     };
     let client = client_ip(&state.admission, &parts.headers, &parts.extensions);
     state.admission.may_try_key(client).map_err(|_| RefusalCode::RateLimited)?;

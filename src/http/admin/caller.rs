@@ -7,14 +7,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use frontdesk_actors::operators::OperatorRole;
 
-use crate::auth::{Operator, TokenError, session_cookie};
+use crate::auth::{Operator, TokenError, presented, session_cookie};
 use crate::http::HttpState;
 use crate::http::error::ApiError;
-use crate::http::extract::{ClientIp, bearer};
+use crate::http::extract::ClientIp;
 use crate::http::layers::RequestId;
 
 const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// An operator, known by their key. Counted against the key; a wrong key against the address, which is locked out in the end.
 #[derive(Debug, Clone)]
@@ -81,7 +80,7 @@ impl Caller {
 impl FromRequestParts<HttpState> for Caller {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, ApiError> {
-        match (key(&parts.headers), session_cookie(&parts.headers)) {
+        match (presented::key(&parts.headers), session_cookie(&parts.headers)) {
             (Err(TokenError::Missing), Some(cookie)) => Self::logged_in(cookie, parts, state),
             (key, _) => Self::of(key, parts, state).await,
         }
@@ -122,19 +121,9 @@ fn request_id(parts: &Parts) -> String {
     parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default()
 }
 
-/// `Authorization: Bearer <key>` or `X-API-Key: <key>`; one of them, once.
-pub fn key(headers: &HeaderMap) -> Result<&str, TokenError> {
-    let mut values = headers.get_all(API_KEY).iter();
-    match (values.next(), values.next(), bearer(headers)) {
-        (None, _, bearer) => bearer,
-        (Some(value), None, Err(TokenError::Missing)) => value.to_str().map(str::trim).map_err(|_| TokenError::Invalid),
-        (Some(_), _, _) => Err(TokenError::Invalid),
-    }
-}
-
 /// Shows the request no key at all?
 pub fn is_anonymous(headers: &HeaderMap) -> bool {
-    matches!(key(headers), Err(TokenError::Missing)) && session_cookie(headers).is_none()
+    matches!(presented::key(headers), Err(TokenError::Missing)) && session_cookie(headers).is_none()
 }
 
 fn refused(error: TokenError) -> ApiError {

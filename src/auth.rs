@@ -5,7 +5,9 @@ pub mod presented;
 mod sessions;
 
 use chrono::{DateTime, Duration, Utc};
+use frontdesk_actors::fleet::CallError;
 use frontdesk_actors::ids::{CompanyId, SalonId};
+use frontdesk_actors::{CompanyHandle, FleetHandle};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -56,6 +58,14 @@ pub struct Principal {
     pub audience: Audience,
     /// When it ends.
     pub expires_at: DateTime<Utc>,
+}
+
+impl Principal {
+    /// The company a token opens. `None` when it is gone, or when its number now belongs to another salon: a token outlives a data folder.
+    pub async fn company(self, fleet: &FleetHandle) -> Result<Option<CompanyHandle>, CallError> {
+        let company = fleet.company(self.company).await?;
+        Ok(company.filter(|company| company.salon_id() == self.salon))
+    }
 }
 
 /// Why a token is refused.

@@ -64,15 +64,9 @@ impl Holder {
             }
         };
         state.limits.keyed(principal.company)?;
-        let company = company_of(state, principal).await?.ok_or(TokenError::Invalid)?;
+        let company = principal.company(&state.fleet).await?.ok_or(TokenError::Invalid)?;
         Ok(Self { principal, company })
     }
-}
-
-/// The company a token opens. `None` when it is gone, or when its number now belongs to another salon: a token outlives a data folder.
-pub async fn company_of(state: &HttpState, principal: Principal) -> Result<Option<CompanyHandle>, frontdesk_actors::fleet::CallError> {
-    let company = state.fleet.company(principal.company).await?;
-    Ok(company.filter(|company| company.salon_id() == principal.salon))
 }
 
 /// A key as old clients send it: in `X-API-Key` or as a Bearer. Two of them are none.

@@ -8,7 +8,7 @@ use frontdesk_actors::ids::SalonId;
 
 use super::HttpState;
 use super::error::{ApiError, PageFailure};
-use super::extract::{Query, Visitor, company_of};
+use super::extract::{Query, Visitor};
 use super::pages::with_language_cookie;
 use crate::auth::presented::once;
 use crate::auth::{Audience, Principal, TokenError};
@@ -85,7 +85,7 @@ fn opened(state: &HttpState, token: &str, audience: Audience) -> Result<Principa
 }
 
 async fn shown(state: &HttpState, visitor: Visitor, query: &Query, token: &str, principal: Principal) -> Result<Response, PageFailure> {
-    let company = company_of(state, principal).await?.ok_or(TokenError::Invalid)?;
+    let company = principal.company(&state.fleet).await?.ok_or(TokenError::Invalid)?;
     let page = web::onboarding(visitor.language, token, &company.view());
     Ok(with_language_cookie(state, query, Html(page)))
 }

@@ -16,9 +16,9 @@ use serde_json::Value;
 use socketioxide::extract::{SocketRef, State, TryData};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Realtime, RealtimeState};
+use super::Realtime;
 use crate::admission::Admission;
-use crate::auth::{Principal, TokenError, presented};
+use crate::auth::{TokenError, presented};
 
 const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
@@ -105,7 +105,7 @@ async fn check(socket: &SocketRef, realtime: &Realtime, auth: Option<&Value>) ->
     let client = client_ip(&given.admission, &parts.headers, &parts.extensions);
     given.admission.socket(client).map_err(|_| RefusalCode::RateLimited)?;
     let principal = given.tokens.verify(&token(parts, auth)?)?;
-    let company = company_of(given, principal).await?;
+    let company = principal.company(&given.fleet).await.map_err(|_| RefusalCode::Unavailable)?.ok_or(RefusalCode::AuthInvalid)?;
     let tabs = socket.within(super::room(principal.salon)).sockets().len();
     if tabs >= given.settings.max_sockets_per_company {
         return Err(RefusalCode::RateLimited);
@@ -133,11 +133,6 @@ pub async fn guard_handshakes(admission: Arc<Admission>, within: Duration, reque
         Ok(response) => response,
         Err(_elapsed) => (StatusCode::REQUEST_TIMEOUT, "").into_response(),
     }
-}
-
-async fn company_of(given: &RealtimeState, principal: Principal) -> Result<CompanyHandle, RefusalCode> {
-    let company = given.fleet.company(principal.company).await.map_err(|_| RefusalCode::Unavailable)?;
-    company.filter(|company| company.salon_id() == principal.salon).ok_or(RefusalCode::AuthInvalid)
 }
 
 /// The token from the first place that has one: `Authorization: Bearer`, `x-auth-token`, `auth.token`, `?token=`.

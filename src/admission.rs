@@ -151,11 +151,9 @@ impl Admission {
         if self.per_ip_limits { self.lockout.check(Source::of(client)) } else { Ok(()) }
     }
 
-    /// A wrong operator's key came from this address.
-    pub fn guessed_key(&self, client: IpAddr) {
-        if self.per_ip_limits {
-            self.lockout.guessed(Source::of(client));
-        }
+    /// A wrong operator's key came from this address. `Err`: it was one of a flood from everywhere.
+    pub fn guessed_key(&self, client: IpAddr) -> Result<(), Limited> {
+        if self.per_ip_limits { self.lockout.guessed(Source::of(client)) } else { Ok(()) }
     }
 
     /// Room for the body of one request, which is being read.

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use operators::{KeyWish, MIN_ADMIN_KEY_CHARS, Operator, Operators};
+pub use operators::{KeyRefused, KeyWish, MIN_ADMIN_KEY_CHARS, Operator, Operators};
 pub use sessions::{PLAIN_COOKIE, SECURE_COOKIE, SESSION_LIFETIME, Session, Sessions, session_cookie};
 
 /// HS256 keys shorter than this are refused at start.

@@ -3,6 +3,8 @@
 //! Keys are `sk_` and 32 random bytes, shown once and stored as a hash. All are held in memory (there are at most a thousand), so that a request
 //! costs no read; this is the only writer, so memory and store agree. One more key may come from the configuration: it makes the first ones.
 
+mod attempts;
+
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -14,6 +16,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::watch;
+
+pub use attempts::KeyRefused;
 
 /// A key from the configuration must be at least this long.
 pub const MIN_ADMIN_KEY_CHARS: usize = 32;

@@ -27,7 +27,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::RealtimeObserver;
 use super::authenticate::{RefusalCode, client_ip, token};
 use crate::admission::{Admission, OriginPolicy};
-use crate::auth::{Operator, Operators, Sessions, TokenError, session_cookie};
+use crate::auth::{KeyRefused, Operator, Operators, Sessions, TokenError, session_cookie};
 use crate::pulse::Pulse;
 
 /// The operators' namespace.
@@ -132,13 +132,10 @@ async fn credential(parts: &Parts, state: &ConsoleState, auth: Option<&Value>) -
         (Err(error), _) => return Err(error.into()),
     };
     let client = client_ip(&state.admission, &parts.headers, &parts.extensions);
-    state.admission.may_try_key(client).map_err(|_| RefusalCode::RateLimited)?;
-    match state.operators.principal(&key).await {
-        Some(operator) => Ok(Credential::Key(operator)),
-        None => {
-            state.admission.guessed_key(client);
-            Err(RefusalCode::AuthInvalid)
-        }
+    match state.operators.try_key(&key, client, &state.admission).await {
+        Ok(operator) => Ok(Credential::Key(operator)),
+        Err(KeyRefused::Wrong) => Err(RefusalCode::AuthInvalid),
+        Err(KeyRefused::LockedOut(_)) => Err(RefusalCode::RateLimited),
     }
 }
 

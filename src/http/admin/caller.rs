@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use frontdesk_actors::operators::OperatorRole;
 
-use crate::auth::{Operator, TokenError, presented, session_cookie};
+use crate::auth::{KeyRefused, Operator, TokenError, presented, session_cookie};
 use crate::http::HttpState;
 use crate::http::error::ApiError;
 use crate::http::extract::ClientIp;
@@ -39,11 +39,10 @@ impl Caller {
                 return Err(refused(error));
             }
         };
-        state.limits.may_try_key(address).map_err(ApiError::locked_out)?;
-        let Some(operator) = state.operators.principal(key).await else {
-            state.limits.guessed_key(address);
-            return Err(refused(TokenError::Invalid));
-        };
+        let operator = state.operators.try_key(key, address, &state.limits).await.map_err(|error| match error {
+            KeyRefused::Wrong => refused(TokenError::Invalid),
+            KeyRefused::LockedOut(limited) => ApiError::locked_out(limited),
+        })?;
         state.limits.operator(operator.key)?;
         Ok(Self { operator, address, request_id: request_id(parts), csrf: None })
     }

@@ -109,6 +109,18 @@ async fn who_guesses_keys_is_locked_out_even_with_the_right_one() {
 }
 
 #[tokio::test]
+async fn a_flood_of_guesses_from_everywhere_keeps_no_right_key_out() {
+    let desk = Desk::with(HttpSettings::default()).await;
+    for n in 0..40_000_u128 {
+        let _ = desk.state.limits.guessed_key(std::net::Ipv6Addr::from_bits((0x2001_0db8 << 96) | (n << 64)).into());
+    }
+    let me = |key| with_bearer(request(Method::GET, "/admin/api/v1/me", Body::empty()), key);
+    assert_eq!(desk.send(me(ADMIN_KEY)).await.status, 200);
+    desk.send(me("sk_guess")).await.is_error(429, "LOCKED_OUT", &["retry_after"]);
+    assert_eq!(desk.send(me(ADMIN_KEY)).await.status, 200, "that guess was one of the flood's");
+}
+
+#[tokio::test]
 async fn a_key_has_a_hundred_requests_a_minute() {
     let desk = Desk::open().await;
     let viewer = desk.key("viewer").await;

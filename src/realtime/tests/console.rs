@@ -17,6 +17,7 @@ struct Console {
     operators: Operators,
     sessions: Sessions,
     pulse: Pulse,
+    admission: Arc<Admission>,
 }
 
 fn audit() -> NewAuditEntry {
@@ -42,18 +43,19 @@ impl Console {
             let shown: u32 = seen.day().iter().map(|slot| slot.qr_shown).sum();
             Box::pin(async move { Some(json!({"qr_shown": shown})) })
         });
+        let admission = Arc::new(Admission::new(AdmissionSettings { per_ip_limits, ..AdmissionSettings::default() }));
         let state = ConsoleState {
             fleet: house.fleet.clone(),
             operators: operators.clone(),
             sessions: sessions.clone(),
             pulse: pulse.clone(),
-            admission: Arc::new(Admission::new(AdmissionSettings { per_ip_limits, ..AdmissionSettings::default() })),
+            admission: admission.clone(),
             origins: OriginPolicy::new(&"https://frontdesk.example".parse().unwrap(), OriginPolicy::yclients(), true),
             glance,
             observer: house.counts.clone(),
         };
         console::open(&house.io, state);
-        Self { house, operators, sessions, pulse }
+        Self { house, operators, sessions, pulse, admission }
     }
 
     /// A key, and a session's cookie opened with it.
@@ -138,6 +140,17 @@ async fn guessing_keys_over_sockets_is_slow() {
     }
     assert_eq!(refusals[..5], ["AUTH_INVALID"; 5]);
     assert_eq!(refusals[5..], ["RATE_LIMITED"; 2]);
+}
+
+#[tokio::test]
+async fn a_flood_of_guesses_from_everywhere_keeps_no_right_key_out() {
+    let console = Console::open(true).await;
+    let (key, _) = console.operator().await;
+    for n in 0..40_000_u128 {
+        let _ = console.admission.guessed_key(std::net::Ipv6Addr::from_bits((0x2001_0db8 << 96) | (n << 64)).into());
+    }
+    assert_eq!(console.refusal(Hello::auth("sk_guess")).await, "RATE_LIMITED");
+    console.join(Hello::auth(key.expose_secret())).await.expect("joined");
 }
 
 #[tokio::test]

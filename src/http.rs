@@ -33,7 +33,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::admission::{Admission, AdmissionSettings, OriginPolicy, OriginRule};
-use crate::auth::{Operators, Tokens};
+use crate::auth::{Operators, PLAIN_COOKIE, SECURE_COOKIE, Tokens};
 
 pub use admin::AdminState;
 pub use control::{Control, ControlError, ControlState, MadeBackup, RECORDS_HEADER, SHA256_HEADER};
@@ -103,6 +103,11 @@ impl HttpSettings {
             per_company_limits: self.per_company_limits,
             trusted_proxies: self.trusted_proxies.clone(),
         }))
+    }
+
+    /// Name of the console's cookie.
+    pub fn session_cookie(&self) -> &'static str {
+        if self.secure_cookies { SECURE_COOKIE } else { PLAIN_COOKIE }
     }
 
     /// Which origins may talk to us.

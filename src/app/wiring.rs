@@ -128,6 +128,7 @@ fn console_state(http: &HttpState) -> ConsoleState {
         fleet: http.fleet.clone(),
         operators: http.operators.clone(),
         sessions: http.admin.sessions.clone(),
+        cookie: http.settings.session_cookie(),
         pulse: http.admin.pulse.clone(),
         admission: http.limits.clone(),
         origins: http.settings.origins(),

@@ -30,11 +30,12 @@ const MAX_SESSIONS: usize = 1_000;
 /// Longer cookies are not ours.
 const MAX_ID_BYTES: usize = 128;
 
-/// The session's id in the cookies of a request. Two of them are none.
-pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+/// The session's id in the cookies of a request, under the one name this server sets: a page of a sibling host could plant the other one.
+/// Two of them are none.
+pub fn session_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut found = pairs.filter(|(name, _)| [SECURE_COOKIE, PLAIN_COOKIE].contains(name)).map(|(_, id)| id);
+    let mut found = pairs.filter(|(found, _)| *found == name).map(|(_, id)| id);
     let id = found.next()?;
     found.next().is_none().then_some(id)
 }

@@ -14,7 +14,7 @@ use super::docs::Refusals;
 use super::error::ApiError;
 use super::extract::{ClientIp, JsonBody, Query, Visitor};
 use super::pages::with_language_cookie;
-use crate::auth::{PLAIN_COOKIE, SECURE_COOKIE, SESSION_LIFETIME, session_cookie};
+use crate::auth::{SESSION_LIFETIME, session_cookie};
 use crate::web;
 
 /// A log-in.
@@ -88,7 +88,7 @@ pub async fn login(
 #[utoipa::path(get, path = "/console/session", tag = "console", responses((status = 200, body = Present), Refusals))]
 pub async fn session(State(state): State<HttpState>, ClientIp(client): ClientIp, headers: HeaderMap) -> Result<Json<Present>, ApiError> {
     state.limits.public(client)?;
-    let session = session_cookie(&headers).and_then(|id| state.admin.sessions.find(id));
+    let session = session_cookie(&headers, state.settings.session_cookie()).and_then(|id| state.admin.sessions.find(id));
     let operator = session.map(|session| LoggedInOperator {
         csrf_token: session.csrf().to_owned(),
         name: session.operator.name,
@@ -100,14 +100,14 @@ pub async fn session(State(state): State<HttpState>, ClientIp(client): ClientIp,
 /// Ends the session.
 #[utoipa::path(post, path = "/console/logout", tag = "console", responses((status = 200, body = LoggedOut), Refusals))]
 pub async fn logout(State(state): State<HttpState>, _: SameOrigin, headers: HeaderMap) -> Response {
-    if let Some(id) = session_cookie(&headers) {
+    if let Some(id) = session_cookie(&headers, state.settings.session_cookie()) {
         state.admin.sessions.close(id);
     }
     ([(header::SET_COOKIE, cookie(&state, "", 0))], Json(LoggedOut { success: true })).into_response()
 }
 
 fn cookie(state: &HttpState, id: &str, seconds: u64) -> HeaderValue {
-    let (name, secure) = if state.settings.secure_cookies { (SECURE_COOKIE, "; Secure") } else { (PLAIN_COOKIE, "") };
+    let (name, secure) = (state.settings.session_cookie(), if state.settings.secure_cookies { "; Secure" } else { "" });
     let text = format!("{name}={id}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
     HeaderValue::from_str(&text).expect("base64 and numbers are fit for a header")
 }

@@ -56,7 +56,7 @@ pub async fn health(State(state): State<HttpState>, mut parts: Parts) -> Result<
 
 /// The fleet at a glance, for operators.
 async fn details(state: &HttpState, parts: &mut Parts) -> Option<Value> {
-    if is_anonymous(&parts.headers) {
+    if is_anonymous(&parts.headers, state) {
         return None; // probes come often, and count against nobody
     }
     Viewer::from_request_parts(parts, state).await.ok()?;

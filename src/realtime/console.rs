@@ -54,6 +54,8 @@ pub struct ConsoleState {
     pub operators: Operators,
     /// Who is logged in.
     pub sessions: Sessions,
+    /// Name of the cookie that log-ins set.
+    pub cookie: &'static str,
     /// Tells that something happened.
     pub pulse: Pulse,
     /// New sockets per client address, and guesses of keys.
@@ -123,7 +125,7 @@ async fn check(socket: &SocketRef, state: &ConsoleState, seats: &Arc<Semaphore>,
 }
 
 async fn credential(parts: &Parts, state: &ConsoleState, auth: Option<&Value>) -> Result<Credential, RefusalCode> {
-    let key = match (token(parts, auth), session_cookie(&parts.headers)) {
+    let key = match (token(parts, auth), session_cookie(&parts.headers, state.cookie)) {
         (Ok(key), _) => key,
         (Err(TokenError::Missing), Some(cookie)) => {
             let found = state.sessions.find(cookie).map(|_| Credential::Cookie(cookie.to_owned()));

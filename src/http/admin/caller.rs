@@ -79,7 +79,7 @@ impl Caller {
 impl FromRequestParts<HttpState> for Caller {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, ApiError> {
-        match (presented::key(&parts.headers), session_cookie(&parts.headers)) {
+        match (presented::key(&parts.headers), session_cookie(&parts.headers, state.settings.session_cookie())) {
             (Err(TokenError::Missing), Some(cookie)) => Self::logged_in(cookie, parts, state),
             (key, _) => Self::of(key, parts, state).await,
         }
@@ -121,8 +121,8 @@ fn request_id(parts: &Parts) -> String {
 }
 
 /// Shows the request no key at all?
-pub fn is_anonymous(headers: &HeaderMap) -> bool {
-    matches!(presented::key(headers), Err(TokenError::Missing)) && session_cookie(headers).is_none()
+pub fn is_anonymous(headers: &HeaderMap, state: &HttpState) -> bool {
+    matches!(presented::key(headers), Err(TokenError::Missing)) && session_cookie(headers, state.settings.session_cookie()).is_none()
 }
 
 fn refused(error: TokenError) -> ApiError {

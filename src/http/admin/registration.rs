@@ -35,7 +35,7 @@ pub enum Registrar {
 impl FromRequestParts<HttpState> for Registrar {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, ApiError> {
-        let anonymous = super::caller::is_anonymous(&parts.headers);
+        let anonymous = super::caller::is_anonymous(&parts.headers, state);
         if state.settings.open_registration && anonymous {
             let Ok(ClientIp(client)) = ClientIp::from_request_parts(parts, state).await;
             state.limits.public(client)?;

@@ -7,7 +7,7 @@ use frontdesk_actors::testing::MemoryOperators;
 use secrecy::ExposeSecret as _;
 
 use super::*;
-use crate::auth::{KeyWish, Operators, Sessions};
+use crate::auth::{KeyWish, Operators, PLAIN_COOKIE, SECURE_COOKIE, Sessions};
 use crate::pulse::Pulse;
 use crate::realtime::console::{self, ConsoleState};
 
@@ -48,6 +48,7 @@ impl Console {
             fleet: house.fleet.clone(),
             operators: operators.clone(),
             sessions: sessions.clone(),
+            cookie: SECURE_COOKIE,
             pulse: pulse.clone(),
             admission: admission.clone(),
             origins: OriginPolicy::new(&"https://frontdesk.example".parse().unwrap(), OriginPolicy::yclients(), true),
@@ -64,7 +65,7 @@ impl Console {
         let (_, key) = self.operators.create(wish, audit()).await.unwrap();
         let operator = self.operators.principal(key.expose_secret()).await.unwrap();
         let opened = self.sessions.open(operator);
-        (key, format!("frontdesk_console={}", opened.id.expose_secret()))
+        (key, format!("{SECURE_COOKIE}={}", opened.id.expose_secret()))
     }
 
     async fn join(&self, hello: Hello) -> Result<Client, String> {
@@ -85,7 +86,9 @@ async fn a_cookie_or_a_key_opens_the_operators_namespace_and_nothing_else_does()
     console.join(Hello::auth(key.expose_secret())).await.unwrap();
     assert_eq!(console.refusal(Hello::default()).await, "AUTH_REQUIRED");
     assert_eq!(console.refusal(Hello::auth(&page_token)).await, "AUTH_INVALID", "an owner's token opens nothing here");
-    assert_eq!(console.refusal(Hello::default().header("cookie", "frontdesk_console=x")).await, "AUTH_EXPIRED");
+    assert_eq!(console.refusal(Hello::default().header("cookie", format!("{SECURE_COOKIE}=x"))).await, "AUTH_EXPIRED");
+    let planted = cookie.replace(SECURE_COOKIE, PLAIN_COOKIE);
+    assert_eq!(console.refusal(Hello::default().header("cookie", planted)).await, "AUTH_REQUIRED", "not the name that log-ins set");
     let foreign = Hello::default().header("cookie", cookie).header("origin", "https://evil.example");
     assert_eq!(console.refusal(foreign).await, "ORIGIN_REFUSED", "a cookie alone is no word of our page");
     let owners = console.house.refusal(Hello::auth(key.expose_secret())).await;

@@ -62,7 +62,15 @@ async fn the_cookie_has_the_right_flags_and_two_of_them_open_nothing() {
         let cookie = answer.header("set-cookie");
         assert!(cookie.starts_with(name) && cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Strict"), "{cookie}");
         assert_eq!(cookie.contains("; Secure"), secure);
-        assert!(!answer.text.contains(cookie.split(['=', ';']).nth(1).unwrap()), "scripts never see the cookie");
+        let id = cookie.split(['=', ';']).nth(1).unwrap();
+        assert!(!answer.text.contains(id), "scripts never see the cookie");
+        // A sibling host can plant the plain name: only the name that was set counts.
+        for (taken, sent) in [(true, name), (false, if secure { "frontdesk_console=" } else { "__Host-frontdesk_console=" })] {
+            let me = desk.with_cookie(Method::GET, "/admin/api/v1/me", &format!("{sent}{id}"), None).await;
+            assert_eq!(me.status == 200, taken, "{sent}: {}", me.text);
+            let present = desk.with_cookie(Method::GET, "/console/session", &format!("{sent}{id}"), None).await.json();
+            assert_eq!(present["operator"].is_object(), taken, "{sent}: {present}");
+        }
     }
     let desk = Desk::open().await;
     let (cookie, _) = desk.log_in(ADMIN_KEY).await;

@@ -2,11 +2,14 @@
 
 use std::str::FromStr;
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use thiserror::Error;
 use url::{Host, Url};
 
 const DIGITS: char = '*';
+
+/// What a browser says about the page that made a request.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// One allowed origin: `https://yclients.com`, or with a run of digits for `*`: `https://n*.yclients.com`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +80,24 @@ impl OriginPolicy {
         }
     }
 
+    /// Does nothing in these headers say that a page of another origin made the request? For what a browser sends by itself, a cookie: allowed
+    /// origins are not enough. What sends no such headers is no browser, and has no cookies to steal.
+    pub fn is_own(&self, headers: &HeaderMap) -> bool {
+        let (origins, sites) = (headers.get_all(header::ORIGIN), headers.get_all(FETCH_SITE));
+        let same_origin = |site: &HeaderValue| site == "same-origin";
+        // Behind a proxy that changes the host, the browser's own word about the site is the better witness.
+        let trusted = sites.iter().next().is_some() && sites.iter().all(same_origin);
+        let own_site = sites.iter().all(|site| same_origin(site) || site == "none");
+        own_site && (trusted || origins.iter().all(|origin| self.is_own_origin(origin)))
+    }
+
+    /// In development, `localhost` and the loopback addresses are one host.
+    fn is_own_origin(&self, origin: &HeaderValue) -> bool {
+        let port = |origin: &str| Url::parse(origin).ok().map(|url| (url.scheme().to_owned(), url.port_or_known_default()));
+        let alias = |origin: &str| self.loopback && is_loopback(&self.own) && is_loopback(origin) && port(origin) == port(&self.own);
+        origin.to_str().is_ok_and(|origin| origin == self.own || alias(origin))
+    }
+
     /// Is this one of ours?
     pub fn allows_origin(&self, origin: &HeaderValue) -> bool {
         origin.to_str().is_ok_and(|origin| {
@@ -145,6 +166,43 @@ mod tests {
         headers.append(header::ORIGIN, "https://yclients.com".parse().unwrap());
         headers.append(header::ORIGIN, "https://evil.tld".parse().unwrap());
         assert!(!policy.allows(&headers));
+    }
+
+    #[test]
+    fn a_request_is_our_own_pages_when_no_header_says_otherwise() {
+        let is_own = |lines: &[(&'static str, &str)]| {
+            let headers = lines.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect();
+            policy(true).is_own(&headers)
+        };
+        let (ours, theirs) = (("origin", "https://desk.example.com"), ("origin", "https://yclients.com"));
+        let site = |site| ("sec-fetch-site", site);
+        for own in [&[][..], &[ours], &[ours, site("same-origin")], &[site("none")], &[("origin", "https://inside"), site("same-origin")]] {
+            assert!(is_own(own), "{own:?}");
+        }
+        let foreign = [
+            &[theirs][..],
+            &[ours, theirs],
+            &[theirs, site("none")],
+            &[ours, site("same-site")],
+            &[ours, site("cross-site")],
+            &[theirs, site("same-origin"), site("cross-site")],
+            &[("origin", "null")],
+            &[("origin", "http://localhost:3000")],
+        ];
+        for foreign in foreign {
+            assert!(!is_own(foreign), "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn in_development_loopback_has_many_names_and_one_port() {
+        let at = |base: &str, production| OriginPolicy::new(&base.parse().unwrap(), Vec::new(), production);
+        let own = |policy: &OriginPolicy, origin: &str| policy.is_own(&HeaderMap::from_iter([(header::ORIGIN, origin.parse().unwrap())]));
+        let development = at("http://127.0.0.1:3000", false);
+        assert!(own(&development, "http://localhost:3000") && own(&development, "http://[::1]:3000"));
+        assert!(!own(&development, "http://localhost:3001") && !own(&development, "https://localhost:3000"));
+        assert!(!own(&at("http://127.0.0.1:3000", true), "http://localhost:3000"));
+        assert!(!own(&at("https://desk.example.com", false), "https://localhost"));
     }
 
     #[test]

@@ -112,19 +112,13 @@ fn cookie(state: &HttpState, id: &str, seconds: u64) -> HeaderValue {
     HeaderValue::from_str(&text).expect("base64 and numbers are fit for a header")
 }
 
-/// Refuses a request that a browser says another site made. What sends no such headers is no browser, and has no cookies to steal.
+/// Refuses a request that a browser says another site made.
 pub struct SameOrigin;
 
 impl axum::extract::FromRequestParts<HttpState> for SameOrigin {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &HttpState) -> Result<Self, ApiError> {
-        let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let foreign_site = text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
-        let own = state.settings.base_url.origin().ascii_serialization();
-        let foreign_origin = text("origin").is_some_and(|origin| origin != own);
-        // Behind a proxy that changes the host, Sec-Fetch-Site is the better witness.
-        let trusted_site = text("sec-fetch-site") == Some("same-origin");
-        if foreign_site || (foreign_origin && !trusted_site) {
+        if !state.settings.origins().is_own(&parts.headers) {
             let message = "Another site may not do this. Open the console at its own address.";
             return Err(ApiError::new(StatusCode::FORBIDDEN, "ORIGIN_REFUSED", message));
         }

@@ -127,6 +127,8 @@ async fn check(socket: &SocketRef, state: &ConsoleState, seats: &Arc<Semaphore>,
 async fn credential(parts: &Parts, state: &ConsoleState, auth: Option<&Value>) -> Result<Credential, RefusalCode> {
     let key = match (token(parts, auth), session_cookie(&parts.headers, state.cookie)) {
         (Ok(key), _) => key,
+        // A browser sends the cookie for whoever opens the socket.
+        (Err(TokenError::Missing), Some(_)) if !state.origins.is_own(&parts.headers) => return Err(RefusalCode::OriginRefused),
         (Err(TokenError::Missing), Some(cookie)) => {
             let found = state.sessions.find(cookie).map(|_| Credential::Cookie(cookie.to_owned()));
             return found.ok_or(RefusalCode::AuthExpired);

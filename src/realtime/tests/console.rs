@@ -89,8 +89,12 @@ async fn a_cookie_or_a_key_opens_the_operators_namespace_and_nothing_else_does()
     assert_eq!(console.refusal(Hello::default().header("cookie", format!("{SECURE_COOKIE}=x"))).await, "AUTH_EXPIRED");
     let planted = cookie.replace(SECURE_COOKIE, PLAIN_COOKIE);
     assert_eq!(console.refusal(Hello::default().header("cookie", planted)).await, "AUTH_REQUIRED", "not the name that log-ins set");
-    let foreign = Hello::default().header("cookie", cookie).header("origin", "https://evil.example");
-    assert_eq!(console.refusal(foreign).await, "ORIGIN_REFUSED", "a cookie alone is no word of our page");
+    let from = |origin: &str| Hello::default().header("cookie", cookie.clone()).header("origin", origin);
+    for foreign in ["https://evil.example", "https://yclients.com"] {
+        assert_eq!(console.refusal(from(foreign)).await, "ORIGIN_REFUSED", "{foreign}: a cookie alone is no word of our page");
+    }
+    console.join(from("https://frontdesk.example")).await.unwrap();
+    console.join(Hello::auth(key.expose_secret()).header("origin", "https://yclients.com")).await.expect("a key is shown on purpose");
     let owners = console.house.refusal(Hello::auth(key.expose_secret())).await;
     assert_eq!(owners, "AUTH_INVALID", "a key opens no owner's room");
 }

@@ -138,12 +138,23 @@ pub async fn guard_handshakes(admission: Arc<Admission>, within: Duration, reque
 /// The token from the first place that has one: `Authorization: Bearer`, `x-auth-token`, `auth.token`, `?token=`.
 /// The last is for clients that can do no better; it is read here and never logged.
 pub(super) fn token(parts: &Parts, auth: Option<&Value>) -> Result<String, TokenError> {
-    let places = [
-        presented::bearer(&parts.headers).map(str::to_owned),
-        presented::header_once(&parts.headers, AUTH_TOKEN).map(str::to_owned),
-        token_in_auth(auth),
-        token_in_query(parts),
-    ];
+    let [header, other, auth] = hidden_places(parts, auth);
+    first_of([header, other, auth, token_in_query(parts)])
+}
+
+/// The same without the query, which proxies and browsers write down: an operator's key does not expire within the hour.
+pub(super) fn hidden_token(parts: &Parts, auth: Option<&Value>) -> Result<String, TokenError> {
+    first_of(hidden_places(parts, auth))
+}
+
+type Place = Result<String, TokenError>;
+
+fn hidden_places(parts: &Parts, auth: Option<&Value>) -> [Place; 3] {
+    let bearer = presented::bearer(&parts.headers).map(str::to_owned);
+    [bearer, presented::header_once(&parts.headers, AUTH_TOKEN).map(str::to_owned), token_in_auth(auth)]
+}
+
+fn first_of(places: impl IntoIterator<Item = Place>) -> Place {
     let first = places.into_iter().find(|place| *place != Err(TokenError::Missing)).unwrap_or(Err(TokenError::Missing))?;
     if first.is_empty() { Err(TokenError::Missing) } else { Ok(first) }
 }

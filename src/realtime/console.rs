@@ -25,7 +25,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::RealtimeObserver;
-use super::authenticate::{RefusalCode, client_ip, token};
+use super::authenticate::{RefusalCode, client_ip, hidden_token};
 use crate::admission::{Admission, OriginPolicy};
 use crate::auth::{KeyRefused, Operator, Operators, Sessions, TokenError, session_cookie};
 use crate::pulse::Pulse;
@@ -125,7 +125,7 @@ async fn check(socket: &SocketRef, state: &ConsoleState, seats: &Arc<Semaphore>,
 }
 
 async fn credential(parts: &Parts, state: &ConsoleState, auth: Option<&Value>) -> Result<Credential, RefusalCode> {
-    let key = match (token(parts, auth), session_cookie(&parts.headers, state.cookie)) {
+    let key = match (hidden_token(parts, auth), session_cookie(&parts.headers, state.cookie)) {
         (Ok(key), _) => key,
         // A browser sends the cookie for whoever opens the socket.
         (Err(TokenError::Missing), Some(_)) if !state.origins.is_own(&parts.headers) => return Err(RefusalCode::OriginRefused),

@@ -85,6 +85,8 @@ async fn a_cookie_or_a_key_opens_the_operators_namespace_and_nothing_else_does()
     console.join(Hello::default().header("cookie", cookie.clone())).await.unwrap();
     console.join(Hello::auth(key.expose_secret())).await.unwrap();
     assert_eq!(console.refusal(Hello::default()).await, "AUTH_REQUIRED");
+    let in_query = Hello { query: format!("&token={}", key.expose_secret()), ..Hello::default() };
+    assert_eq!(console.refusal(in_query).await, "AUTH_REQUIRED", "addresses are written down");
     assert_eq!(console.refusal(Hello::auth(&page_token)).await, "AUTH_INVALID", "an owner's token opens nothing here");
     assert_eq!(console.refusal(Hello::default().header("cookie", format!("{SECURE_COOKIE}=x"))).await, "AUTH_EXPIRED");
     let planted = cookie.replace(SECURE_COOKIE, PLAIN_COOKIE);

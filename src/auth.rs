@@ -3,6 +3,8 @@
 mod operators;
 pub mod presented;
 mod sessions;
+#[cfg(test)]
+pub mod testing;
 
 use chrono::{DateTime, Duration, Utc};
 use frontdesk_actors::fleet::CallError;

@@ -27,6 +27,9 @@ pub const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 /// Sessions at once; then the oldest goes.
 const MAX_SESSIONS: usize = 1_000;
 
+/// Sessions of one key at once, for it logs in as often as it likes; then its own oldest goes, and nobody else's.
+const MAX_PER_KEY: usize = 20;
+
 /// Longer cookies are not ours.
 const MAX_ID_BYTES: usize = 128;
 
@@ -69,6 +72,16 @@ impl Session {
     }
 }
 
+/// Of `limit` sessions that `count`, the oldest goes.
+fn make_room(book: &mut HashMap<[u8; 32], Session>, limit: usize, counts: impl Fn(&Session) -> bool) {
+    let counted = || book.iter().filter(|(_, session)| counts(session));
+    if counted().count() >= limit
+        && let Some(oldest) = counted().min_by_key(|(_, session)| session.began).map(|(place, _)| *place)
+    {
+        book.remove(&oldest);
+    }
+}
+
 /// All sessions. Cheap to clone.
 #[derive(Clone)]
 pub struct Sessions {
@@ -96,11 +109,8 @@ impl Sessions {
         let session = Session { operator, csrf: opened.csrf.clone(), began: Instant::now() };
         self.book.send_modify(|book| {
             book.retain(|_, session| session.began.elapsed() < SESSION_LIFETIME);
-            if book.len() >= MAX_SESSIONS
-                && let Some(oldest) = book.iter().min_by_key(|(_, session)| session.began).map(|(place, _)| *place)
-            {
-                book.remove(&oldest);
-            }
+            make_room(book, MAX_PER_KEY, |other| other.operator.key == session.operator.key);
+            make_room(book, MAX_SESSIONS, |_| true);
             book.insert(place(opened.id.expose_secret()), session);
         });
         opened
@@ -126,29 +136,14 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
-    use frontdesk_actors::operators::{Actor, NewAuditEntry, OperatorRole};
     use frontdesk_actors::testing::MemoryOperators;
 
     use super::*;
-    use crate::auth::KeyWish;
-
-    fn audit() -> NewAuditEntry {
-        NewAuditEntry {
-            actor: Actor { key: None, name: "t".to_owned(), role: OperatorRole::Admin },
-            address: String::new(),
-            request_id: String::new(),
-            action: String::new(),
-            company: None,
-            target: None,
-            before: serde_json::Value::Null,
-        }
-    }
+    use crate::auth::testing::{audit, key};
 
     async fn stage() -> (Operators, Sessions, Operator) {
         let operators = Operators::open(Arc::new(MemoryOperators::new()), None).await.unwrap();
-        let wish = KeyWish { name: "t".to_owned(), role: OperatorRole::Viewer, expires_at: None };
-        let (_, key) = operators.create(wish, audit()).await.unwrap();
-        let operator = operators.principal(key.expose_secret()).await.unwrap();
+        let (_, operator) = key(&operators).await;
         let sessions = Sessions::new(operators.clone());
         (operators, sessions, operator)
     }
@@ -171,19 +166,31 @@ mod tests {
     async fn a_session_does_not_outlive_its_key() {
         let (operators, sessions, operator) = stage().await;
         let opened = sessions.open(operator.clone());
-        operators.revoke(operator.key.unwrap(), audit()).await.unwrap();
+        operators.revoke(operator.key.unwrap(), audit("key.revoke")).await.unwrap();
         assert!(sessions.find(opened.id.expose_secret()).is_none());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_session_ends_after_a_working_day_and_their_number_is_bounded() {
-        let (_, sessions, operator) = stage().await;
-        let first = sessions.open(operator.clone());
+    async fn a_key_that_logs_in_for_ever_throws_out_its_own_sessions_only() {
+        let (operators, sessions, operator) = stage().await;
+        let (_, other) = key(&operators).await;
+        let (bystander, first) = (sessions.open(other), sessions.open(operator.clone()));
         tokio::time::advance(Duration::from_secs(1)).await;
         for _ in 0..MAX_SESSIONS {
             sessions.open(operator.clone());
         }
         assert!(sessions.find(first.id.expose_secret()).is_none(), "the oldest made room");
+        assert!(sessions.find(bystander.id.expose_secret()).is_some());
+        assert_eq!(sessions.book.borrow().len(), MAX_PER_KEY + 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_ends_after_a_working_day_and_their_number_is_bounded() {
+        let (operators, sessions, operator) = stage().await;
+        for _ in 0..=MAX_SESSIONS / MAX_PER_KEY {
+            let (_, operator) = key(&operators).await;
+            (0..MAX_PER_KEY).for_each(|_| drop(sessions.open(operator.clone())));
+        }
         assert_eq!(sessions.book.borrow().len(), MAX_SESSIONS);
         let last = sessions.open(operator.clone());
         tokio::time::advance(SESSION_LIFETIME).await;

@@ -1,21 +1,9 @@
 use frontdesk_actors::testing::MemoryOperators;
-use serde_json::Value;
 
 use super::*;
+use crate::auth::testing::audit;
 
 const CONFIGURED_KEY: &str = "0123456789abcdef0123456789abcdef";
-
-fn audit(action: &str) -> NewAuditEntry {
-    NewAuditEntry {
-        actor: Actor { key: None, name: CONFIGURED.to_owned(), role: OperatorRole::Admin },
-        address: "192.0.2.1".to_owned(),
-        request_id: "r".to_owned(),
-        action: action.to_owned(),
-        company: None,
-        target: None,
-        before: Value::Null,
-    }
-}
 
 fn wish(role: OperatorRole) -> KeyWish {
     KeyWish { name: "Анна".to_owned(), role, expires_at: None }

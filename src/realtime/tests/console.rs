@@ -1,13 +1,13 @@
 //! The operators' namespace, frame by frame.
 
 use frontdesk_actors::events::{Fact, FunnelStep};
-use frontdesk_actors::operators::{Actor, NewAuditEntry, OperatorRole};
 use frontdesk_actors::ports::EventSink as _;
 use frontdesk_actors::testing::MemoryOperators;
 use secrecy::ExposeSecret as _;
 
 use super::*;
-use crate::auth::{KeyWish, Operators, PLAIN_COOKIE, SECURE_COOKIE, Sessions};
+use crate::auth::testing::key as operators_key;
+use crate::auth::{Operators, PLAIN_COOKIE, SECURE_COOKIE, Sessions};
 use crate::pulse::Pulse;
 use crate::realtime::console::{self, ConsoleState};
 
@@ -18,18 +18,6 @@ struct Console {
     sessions: Sessions,
     pulse: Pulse,
     admission: Arc<Admission>,
-}
-
-fn audit() -> NewAuditEntry {
-    NewAuditEntry {
-        actor: Actor { key: None, name: "t".to_owned(), role: OperatorRole::Admin },
-        address: String::new(),
-        request_id: String::new(),
-        action: String::new(),
-        company: None,
-        target: None,
-        before: Value::Null,
-    }
 }
 
 impl Console {
@@ -61,9 +49,7 @@ impl Console {
 
     /// A key, and a session's cookie opened with it.
     async fn operator(&self) -> (SecretString, String) {
-        let wish = KeyWish { name: "t".to_owned(), role: OperatorRole::Viewer, expires_at: None };
-        let (_, key) = self.operators.create(wish, audit()).await.unwrap();
-        let operator = self.operators.principal(key.expose_secret()).await.unwrap();
+        let (key, operator) = operators_key(&self.operators).await;
         let opened = self.sessions.open(operator);
         (key, format!("{SECURE_COOKIE}={}", opened.id.expose_secret()))
     }

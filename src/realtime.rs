@@ -173,7 +173,7 @@ async fn on_connect(socket: SocketRef, State(realtime): State<Realtime>, Extensi
     socket.extensions.remove::<Admitted>();
     socket.on_disconnect(async |socket: SocketRef| let_go(&socket));
     socket.join(room(admitted.company.salon_id()));
-    commands::register(&socket, admitted.company.clone());
+    commands::register(&socket, admitted.company.clone(), admitted.expires_at);
     let presence = Presence::new(realtime.given.observer, Arc::clone(&admitted.seat));
     let task = tokio::spawn(fanout::follow(socket.clone(), admitted, presence));
     socket.extensions.insert(Forwarder { _task: Arc::new(AbortOnDropHandle::new(task)) });

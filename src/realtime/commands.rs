@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use frontdesk_actors::CompanyHandle;
 use frontdesk_actors::company::{PairingError, PasskeyError, QrError};
 use frontdesk_actors::fleet::CallError;
@@ -9,7 +10,7 @@ use frontdesk_actors::ids::Phone;
 use serde::Serialize;
 use serde_json::Value;
 use socketioxide::extract::{AckSender, Extension, SocketRef, TryData};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::passkey::{self, Unfit};
 
@@ -20,7 +21,27 @@ const COMMANDS_AT_ONCE: usize = 4;
 #[derive(Clone)]
 struct Desk {
     company: CompanyHandle,
-    permits: Arc<Semaphore>,
+    pass: Arc<Pass>,
+}
+
+/// What every command of a socket must pass.
+struct Pass {
+    expires_at: DateTime<Utc>,
+    permits: Semaphore,
+}
+
+impl Pass {
+    fn until(expires_at: DateTime<Utc>) -> Self {
+        Self { expires_at, permits: Semaphore::new(COMMANDS_AT_ONCE) }
+    }
+
+    /// May one more command begin? The socket ends with its token, but a client that doesn't read holds that up.
+    fn enter(&self, now: DateTime<Utc>) -> Result<SemaphorePermit<'_>, Answer> {
+        if now >= self.expires_at {
+            return Err(Answer::failed("AUTH_EXPIRED", "the token has expired"));
+        }
+        self.permits.try_acquire().map_err(|_| Answer::failed("BUSY", "too many requests of this page are under way"))
+    }
 }
 
 /// The answer to a command, and the payload of `error` events.
@@ -65,8 +86,8 @@ impl ErrorPayload {
 }
 
 /// Hangs every command on the socket.
-pub(super) fn register(socket: &SocketRef, company: CompanyHandle) {
-    socket.extensions.insert(Desk { company, permits: Arc::new(Semaphore::new(COMMANDS_AT_ONCE)) });
+pub(super) fn register(socket: &SocketRef, company: CompanyHandle, expires_at: DateTime<Utc>) {
+    socket.extensions.insert(Desk { company, pass: Arc::new(Pass::until(expires_at)) });
     socket.on("request-qr", request_qr);
     socket.on("getQR", request_qr);
     socket.on("request-pairing-code", request_pairing_code);
@@ -82,34 +103,33 @@ pub(super) fn unregister(socket: &SocketRef) {
 }
 
 async fn request_qr(socket: SocketRef, Extension(desk): Extension<Desk>, ack: AckSender) {
-    let answer = match desk.permits.try_acquire() {
+    let answer = match desk.pass.enter(Utc::now()) {
         Ok(_permit) => qr_answer(desk.company.request_qr().await),
-        Err(_) => too_many(),
+        Err(refused) => refused,
     };
     finish(&socket, ack, "error", answer);
 }
 
 async fn request_pairing_code(socket: SocketRef, Extension(desk): Extension<Desk>, TryData(payload): TryData<Value>, ack: AckSender) {
-    let answer = match (phone_in(payload.ok().as_ref()), desk.permits.try_acquire()) {
-        (Err(refused), _) => refused,
-        (Ok(_), Err(_)) => too_many(),
-        (Ok(phone), Ok(_permit)) => pairing_answer(desk.company.request_pairing_code(phone).await),
+    let answer = match (desk.pass.enter(Utc::now()), phone_in(payload.ok().as_ref())) {
+        (Err(refused), _) | (Ok(_), Err(refused)) => refused,
+        (Ok(_permit), Ok(phone)) => pairing_answer(desk.company.request_pairing_code(phone).await),
     };
     finish(&socket, ack, "pairing-code-error", answer);
 }
 
 async fn cancel_pairing(socket: SocketRef, Extension(desk): Extension<Desk>, ack: AckSender) {
-    let answer = match desk.permits.try_acquire() {
+    let answer = match desk.pass.enter(Utc::now()) {
         Ok(_permit) => call_answer(desk.company.cancel_pairing().await),
-        Err(_) => too_many(),
+        Err(refused) => refused,
     };
     finish(&socket, ack, "error", answer);
 }
 
 async fn reconnect(socket: SocketRef, Extension(desk): Extension<Desk>, ack: AckSender) {
-    let answer = match desk.permits.try_acquire() {
+    let answer = match desk.pass.enter(Utc::now()) {
         Ok(_permit) => call_answer(desk.company.reconnect().await),
-        Err(_) => too_many(),
+        Err(refused) => refused,
     };
     finish(&socket, ack, "error", answer);
 }
@@ -117,19 +137,19 @@ async fn reconnect(socket: SocketRef, Extension(desk): Extension<Desk>, ack: Ack
 /// What the owner's passkey answered. The ack says that it is on its way; what WhatsApp makes of it comes as events.
 async fn passkey_response(socket: SocketRef, Extension(desk): Extension<Desk>, TryData(payload): TryData<Value>, ack: AckSender) {
     let waiting = desk.company.view().session.passkey;
-    let answer = match (passkey::assertion(payload.ok().as_ref(), waiting.as_ref()), desk.permits.try_acquire()) {
-        (_, _) if waiting.is_none() => passkey_answer(Err(PasskeyError::NotExpected)),
-        (Err(unfit), _) => unfit_answer(unfit),
-        (Ok(_), Err(_)) => too_many(),
-        (Ok(assertion), Ok(_permit)) => passkey_answer(desk.company.passkey_response(assertion).await),
+    let answer = match (desk.pass.enter(Utc::now()), passkey::assertion(payload.ok().as_ref(), waiting.as_ref())) {
+        (Err(refused), _) => refused,
+        (Ok(_), _) if waiting.is_none() => passkey_answer(Err(PasskeyError::NotExpected)),
+        (Ok(_), Err(unfit)) => unfit_answer(unfit),
+        (Ok(_permit), Ok(assertion)) => passkey_answer(desk.company.passkey_response(assertion).await),
     };
     finish(&socket, ack, "passkey-error", answer);
 }
 
 async fn passkey_confirm(socket: SocketRef, Extension(desk): Extension<Desk>, ack: AckSender) {
-    let answer = match desk.permits.try_acquire() {
+    let answer = match desk.pass.enter(Utc::now()) {
         Ok(_permit) => passkey_answer(desk.company.passkey_confirm().await),
-        Err(_) => too_many(),
+        Err(refused) => refused,
     };
     finish(&socket, ack, "passkey-error", answer);
 }
@@ -140,10 +160,6 @@ fn finish(socket: &SocketRef, ack: AckSender, event: &'static str, answer: Answe
     if let (Some(code), Some(message)) = (answer.code, answer.message) {
         let _ = socket.emit(event, &ErrorPayload { message, code, reason: answer.reason });
     }
-}
-
-fn too_many() -> Answer {
-    Answer::failed("BUSY", "too many requests of this page are under way")
 }
 
 fn phone_in(payload: Option<&Value>) -> Result<Phone, Answer> {
@@ -224,6 +240,17 @@ mod tests {
     }
 
     #[test]
+    fn no_command_begins_after_the_tokens_end_or_beside_too_many_others() {
+        let end = Utc::now();
+        let (pass, before) = (Pass::until(end), end - chrono::TimeDelta::milliseconds(1));
+        assert_eq!(pass.enter(end).err().and_then(|answer| answer.code), Some("AUTH_EXPIRED"));
+        let permits: Vec<_> = (0..COMMANDS_AT_ONCE).map(|_| pass.enter(before).unwrap()).collect();
+        assert_eq!(pass.enter(before).err().and_then(|answer| answer.code), Some("BUSY"));
+        drop(permits);
+        assert!(pass.enter(before).is_ok());
+    }
+
+    #[test]
     fn every_failure_has_a_code_and_words() {
         let answers = [
             qr_answer(Err(QrError::AlreadyConnected)),
@@ -235,7 +262,6 @@ mod tests {
             passkey_answer(Err(PasskeyError::NotExpected)),
             unfit_answer(Unfit::OtherSite),
             call_answer(Err(CallError::Busy)),
-            too_many(),
         ];
         for answer in answers {
             assert!(!answer.success && answer.code.is_some() && answer.message.is_some(), "{answer:?}");

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::RealtimeObserver;
 use super::authenticate::Admitted;
-use super::commands::ErrorPayload;
+use super::commands::{self, ErrorPayload};
 
 mod emission;
 
@@ -71,7 +71,8 @@ impl End {
     }
 }
 
-/// Follows the company until the socket is gone, its token expires or its client stops reading.
+/// Follows the company until the socket is gone, its token expires or its client stops reading. Commands end with it; the seat is kept until the
+/// socket is out.
 pub(super) async fn follow(socket: SocketRef, admitted: Admitted, presence: Presence) {
     let end = tokio::select! {
         end = forward(&socket, &admitted.company, &*presence.observer) => end,
@@ -85,10 +86,17 @@ pub(super) async fn follow(socket: SocketRef, admitted: Admitted, presence: Pres
     if let Some(payload) = farewell {
         let _ = socket.emit("error", &payload);
     }
+    commands::unregister(&socket);
     presence.observer.ended(end.name());
-    drop(presence);
-    // Fails only when the buffer is full or the socket closed; then the kernel or the heartbeat ends the connection.
-    let _ = socket.disconnect();
+    leave(&socket).await;
+}
+
+/// Takes the socket out of its namespace, and as long as its full buffer has no room for that word, tries again. A client that reads nothing at all
+/// is ended by the kernel or the heartbeat instead.
+pub(super) async fn leave(socket: &SocketRef) {
+    while socket.connected() && socket.clone().disconnect().is_err() {
+        sleep(RETRY_FULL).await;
+    }
 }
 
 async fn forward(socket: &SocketRef, company: &CompanyHandle, observer: &dyn RealtimeObserver) -> End {

@@ -22,6 +22,7 @@ use crate::auth::Audience;
 
 mod client;
 mod console;
+mod endings;
 
 use client::{Client, Hello};
 
@@ -30,6 +31,7 @@ struct Counts {
     opened: AtomicUsize,
     closed: AtomicUsize,
     refused: AtomicUsize,
+    ended: AtomicUsize,
 }
 
 impl RealtimeObserver for Counts {
@@ -41,6 +43,9 @@ impl RealtimeObserver for Counts {
     }
     fn refused(&self, _: RefusalCode) {
         self.refused.fetch_add(1, Ordering::SeqCst);
+    }
+    fn ended(&self, _: &'static str) {
+        self.ended.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -126,10 +131,14 @@ async fn http(address: SocketAddr, method: &str, query: &str, headers: &str, bod
     answer
 }
 
+fn sid_in(opened: &str) -> String {
+    opened.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a session id").to_owned()
+}
+
 /// Joins over polling; the answer of the namespace.
 async fn join_polling(address: SocketAddr, headers: &str, auth: &Value) -> String {
     let opened = http(address, "GET", "", headers, "").await;
-    let sid = opened.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a session id").to_owned();
+    let sid = sid_in(&opened);
     let posted = http(address, "POST", &format!("&sid={sid}"), headers, &format!("40/marketplace,{auth}")).await;
     assert!(posted.starts_with("HTTP/1.1 200"), "{posted}");
     http(address, "GET", &format!("&sid={sid}"), headers, "").await
@@ -279,17 +288,6 @@ async fn every_command_is_acked_and_failures_come_as_events_too() {
 }
 
 #[tokio::test]
-async fn a_socket_ends_with_its_token() {
-    let house = House::open().await;
-    let (company, _) = house.salon(110).await;
-    let dying = house.token(&company, TimeDelta::hours(1) - TimeDelta::seconds(2));
-    let mut client = house.join(Hello::auth(&dying)).await.unwrap();
-    client.hear("error", |error| error["code"] == "AUTH_EXPIRED").await;
-    assert_eq!(client.event().await, None, "disconnected");
-    house.until_closed(1).await;
-}
-
-#[tokio::test]
 async fn a_message_over_the_limit_closes_the_socket_on_both_transports() {
     let house = House::open().await;
     let (_, token) = house.salon(111).await;
@@ -300,7 +298,7 @@ async fn a_message_over_the_limit_closes_the_socket_on_both_transports() {
 
     let opened = http(house.address, "GET", "", "", "").await;
     assert!(opened.contains("\"maxPayload\":100000"), "{opened}");
-    let sid = opened.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let sid = sid_in(&opened);
     let posted = http(house.address, "POST", &format!("&sid={sid}"), "", &"4".repeat(100_001)).await;
     assert!(!posted.starts_with("HTTP/1.1 200"), "{posted}");
 }
@@ -337,16 +335,6 @@ async fn accepted_sockets_are_dropped_by_the_kernel_when_the_peer_stops_reading(
     assert!(accepted.nodelay().unwrap());
 }
 
-#[tokio::test]
-async fn closing_lets_every_socket_go() {
-    let house = House::open().await;
-    let (_, token) = house.salon(113).await;
-    let mut client = house.join(Hello::auth(&token)).await.unwrap();
-    close(&house.io, Duration::from_secs(5)).await;
-    client.until_closed().await;
-    house.until_closed(1).await;
-}
-
 /// An engine behind the guard that the app puts there.
 async fn guarded(within: Duration) -> (SocketAddr, AbortOnDropHandle<()>) {
     let settings = AdmissionSettings { per_ip_limits: true, ..AdmissionSettings::default() };
@@ -358,10 +346,6 @@ async fn guarded(within: Duration) -> (SocketAddr, AbortOnDropHandle<()>) {
     let address = listener.local_addr().unwrap();
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
     (address, AbortOnDropHandle::new(tokio::spawn(async move { axum::serve(listener, service).await.unwrap() })))
-}
-
-fn sid_in(opened: &str) -> String {
-    opened.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a session id").to_owned()
 }
 
 #[tokio::test]

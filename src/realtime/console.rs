@@ -26,6 +26,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::RealtimeObserver;
 use super::authenticate::{RefusalCode, client_ip, hidden_token};
+use super::fanout::{Presence, leave};
 use crate::admission::{Admission, OriginPolicy};
 use crate::auth::{KeyRefused, Operator, Operators, Sessions, TokenError, session_cookie};
 use crate::pulse::Pulse;
@@ -81,7 +82,7 @@ enum Credential {
 #[derive(Clone)]
 struct Admitted {
     credential: Credential,
-    _seat: Arc<OwnedSemaphorePermit>,
+    seat: Arc<OwnedSemaphorePermit>,
 }
 
 /// Which company the page shows.
@@ -121,7 +122,7 @@ async fn check(socket: &SocketRef, state: &ConsoleState, seats: &Arc<Semaphore>,
     state.admission.socket(client).map_err(|_| RefusalCode::RateLimited)?;
     let credential = credential(parts, state, auth).await?;
     let seat = Arc::clone(seats).try_acquire_owned().map_err(|_| RefusalCode::RateLimited)?;
-    Ok(Admitted { credential, _seat: Arc::new(seat) })
+    Ok(Admitted { credential, seat: Arc::new(seat) })
 }
 
 async fn credential(parts: &Parts, state: &ConsoleState, auth: Option<&Value>) -> Result<Credential, RefusalCode> {
@@ -153,7 +154,8 @@ fn welcome(socket: &SocketRef, state: ConsoleState) {
         async {}
     });
     socket.on_disconnect(async |socket: SocketRef| let_go(&socket));
-    let task = tokio::spawn(serve(socket.clone(), state, admitted, followed));
+    let presence = Presence::new(Arc::clone(&state.observer), admitted.seat);
+    let task = tokio::spawn(serve(socket.clone(), state, admitted.credential, followed, presence));
     socket.extensions.insert(Forwarder { _task: Arc::new(AbortOnDropHandle::new(task)) });
     if !socket.connected() {
         let_go(socket);
@@ -166,18 +168,16 @@ pub(super) fn let_go(socket: &SocketRef) {
 }
 
 /// Tells news until the credential is good no more or the client does not read.
-async fn serve(socket: SocketRef, state: ConsoleState, admitted: Admitted, followed: Followed) {
-    state.observer.opened();
+async fn serve(socket: SocketRef, state: ConsoleState, credential: Credential, followed: Followed, _presence: Presence) {
     tokio::select! {
         () = tell_overview(&socket, &state) => {}
         () = tell_company(&socket, &state, followed) => {}
-        () = until_void(&state, &admitted.credential) => {
+        () = until_void(&state, &credential) => {
             let farewell = json!({"message": "log in again", "code": RefusalCode::AuthExpired.name()});
             let _ = socket.emit("error", &farewell);
         }
     }
-    state.observer.closed();
-    let _ = socket.disconnect();
+    leave(&socket).await;
 }
 
 async fn until_void(state: &ConsoleState, credential: &Credential) {

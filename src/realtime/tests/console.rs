@@ -149,6 +149,20 @@ async fn a_flood_of_guesses_from_everywhere_keeps_no_right_key_out() {
 }
 
 #[tokio::test]
+async fn a_socket_is_counted_out_however_it_ends() {
+    let console = Console::open(false).await;
+    let (key, cookie) = console.operator().await;
+    let gone = console.join(Hello::auth(key.expose_secret())).await.unwrap();
+    let mut put_out = console.join(Hello::default().header("cookie", cookie.clone())).await.unwrap();
+    wait_until("both are counted", || console.house.counts.opened.load(Ordering::SeqCst) == 2).await;
+    drop(gone);
+    console.house.until_closed(1).await;
+    console.sessions.close(cookie.split_once('=').unwrap().1);
+    while put_out.event().await.is_some() {}
+    console.house.until_closed(2).await;
+}
+
+#[tokio::test]
 async fn a_session_that_ends_closes_its_socket() {
     let console = Console::open(false).await;
     let (_, cookie) = console.operator().await;

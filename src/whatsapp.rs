@@ -28,8 +28,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use frontdesk_actors::ids::{CompanyId, OwnIdentity, SessionId};
-use frontdesk_actors::ports::{Connector, LinkCommand, LinkEnd, LinkReports, LinkRequest, RecordsError, Vault};
+use frontdesk_actors::ids::{CompanyId, OwnIdentity, SalonId, SessionId};
+use frontdesk_actors::ports::{Connector, LinkCommand, LinkEnd, LinkReports, LinkRequest, RecordsError, Vault, WaysOut};
+use frontdesk_actors::view::EgressView;
 use tokio::runtime::RuntimeMetrics;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
@@ -39,7 +40,7 @@ use wacore::store::traits::DeviceStore;
 use whatsapp_rust::transport::default_tls_connector;
 
 use self::backend::Backend;
-pub use self::egress::{Egress, EgressKind, EgressPlan, EgressSettings, Login, Proxy, ProxyError, Reached, SettingsError, reach};
+pub use self::egress::{Egress, EgressPlan, EgressSettings, Login, Proxy, ProxyError, Reached, SettingsError, reach};
 use self::egress::{Endpoint, Ways};
 use self::gate::Gate;
 use self::threads::LinkThreads;
@@ -148,5 +149,11 @@ impl Connector for WhatsappConnector {
             RecordsError::Failed("reading the WhatsApp device".to_owned())
         })?;
         Ok(device.and_then(|device| translate::identity(device.pn.as_ref(), device.lid.as_ref())))
+    }
+}
+
+impl WaysOut for WhatsappConnector {
+    fn way_out(&self, company: CompanyId, salon: SalonId) -> EgressView {
+        self.shared.ways.plan().of(company, salon).shown()
     }
 }

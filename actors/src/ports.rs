@@ -25,7 +25,9 @@ pub use partner::{
     StatusChange, Tariff, TariffOption,
 };
 pub use store::{DayTraffic, Records, RecordsError, SignatureClaim, VAULT_RESTORED, Vault, VaultOp, VaultPair};
-pub use whatsapp::{Connector, LinkCommand, LinkEnd, LinkFact, LinkReports, LinkRequest, LossKind, PasskeyAssertion, PasskeyFailure};
+pub use whatsapp::{
+    Connector, LinkCommand, LinkEnd, LinkFact, LinkReports, LinkRequest, LossKind, PasskeyAssertion, PasskeyFailure, WaysOut,
+};
 
 /// All ports, shared by every actor.
 #[derive(Clone)]

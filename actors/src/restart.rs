@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
+
+use crate::view::RestartsLeft;
 
 /// First wait before a crashed actor is started again.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
@@ -36,31 +39,41 @@ pub(crate) enum Verdict {
 pub(crate) struct RestartBudget {
     limit: usize,
     window: Duration,
-    crashes: VecDeque<Instant>,
+    /// Crashes that were followed by a restart: by the clock that waits, and by the one that is shown.
+    crashes: VecDeque<(Instant, DateTime<Utc>)>,
+    parked: bool,
 }
 
 impl RestartBudget {
     /// A full budget.
     pub(crate) fn new(limit: usize, window: Duration) -> Self {
-        Self { limit, window, crashes: VecDeque::new() }
+        Self { limit, window, crashes: VecDeque::new(), parked: false }
     }
 
-    /// Counts a crash and decides.
-    pub(crate) fn crashed(&mut self, now: Instant) -> Verdict {
-        while self.crashes.front().is_some_and(|at| now.duration_since(*at) >= self.window) {
+    /// Counts a crash and decides. `at` is when people say it was.
+    pub(crate) fn crashed(&mut self, now: Instant, at: DateTime<Utc>) -> Verdict {
+        while self.crashes.front().is_some_and(|(crash, _)| now.duration_since(*crash) >= self.window) {
             self.crashes.pop_front();
         }
-        if self.crashes.len() >= self.limit {
+        self.parked = self.crashes.len() >= self.limit;
+        if self.parked {
             return Verdict::Park;
         }
         let times = u32::try_from(self.crashes.len()).unwrap_or(u32::MAX);
-        self.crashes.push_back(now);
+        self.crashes.push_back((now, at));
         Verdict::Restart(doubled(RESTART_AFTER, RESTART_AFTER_AT_MOST, times))
     }
 
     /// A person acted: all restarts are available again.
     pub(crate) fn refill(&mut self) {
         self.crashes.clear();
+        self.parked = false;
+    }
+
+    /// As people see it.
+    pub(crate) fn shown(&self) -> RestartsLeft {
+        let crashes = self.crashes.iter().map(|(_, at)| *at).collect();
+        RestartsLeft { limit: self.limit, window: self.window, crashes, parked: self.parked }
     }
 }
 
@@ -76,22 +89,26 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn five_crashes_are_forgiven_with_longer_waits_and_the_sixth_parks() {
         let mut budget = RestartBudget::new(5, seconds(60));
-        let now = Instant::now();
-        let verdicts: Vec<Verdict> = (0..6).map(|_| budget.crashed(now)).collect();
+        let (now, at) = (Instant::now(), Utc::now());
+        let verdicts: Vec<Verdict> = (0..6).map(|_| budget.crashed(now, at)).collect();
         let waits = [1, 2, 4, 8, 16].map(|n| Verdict::Restart(seconds(n)));
         assert_eq!(verdicts[..5], waits);
         assert_eq!(verdicts[5], Verdict::Park);
+        assert!(budget.shown().parked);
         budget.refill();
-        assert_eq!(budget.crashed(now), Verdict::Restart(seconds(1)));
+        assert_eq!(budget.shown().left(at), 5);
+        assert_eq!(budget.crashed(now, at), Verdict::Restart(seconds(1)));
+        assert_eq!((budget.shown().left(at), budget.shown().crashes), (4, vec![at]));
     }
 
     #[tokio::test(start_paused = true)]
     async fn old_crashes_are_forgotten_after_the_window() {
         let mut budget = RestartBudget::new(1, seconds(60));
-        let start = Instant::now();
-        assert_eq!(budget.crashed(start), Verdict::Restart(seconds(1)));
-        assert_eq!(budget.crashed(start + seconds(59)), Verdict::Park);
-        assert_eq!(budget.crashed(start + seconds(60)), Verdict::Restart(seconds(1)));
+        let (start, at) = (Instant::now(), Utc::now());
+        assert_eq!(budget.crashed(start, at), Verdict::Restart(seconds(1)));
+        assert_eq!(budget.crashed(start + seconds(59), at + seconds(59)), Verdict::Park);
+        assert_eq!(budget.crashed(start + seconds(60), at + seconds(60)), Verdict::Restart(seconds(1)));
+        assert!(!budget.shown().parked);
     }
 
     proptest! {

@@ -6,13 +6,17 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{CompanyId, Generation, OwnIdentity, Phone, SalonId, Secret, SessionId};
 use crate::records::IntegrationStatus;
 
+mod egress;
 mod limits;
 mod link;
 mod passkey;
+mod restarts;
 
+pub use egress::{EgressKind, EgressView};
 pub use limits::{CapLevel, LimitKind, Limits, NewChatCap, Timelock};
 pub use link::{LinkNumbers, LinkView};
 pub use passkey::{PasskeyStage, PasskeyView};
+pub use restarts::{RestartsLeft, RestartsView};
 
 /// States of a session (spec §5). The machine that moves between them is `session/machine.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -321,6 +325,8 @@ pub struct CompanyView {
     pub activation: ActivationView,
     /// When the integration became active.
     pub connected_at: Option<DateTime<Utc>>,
+    /// What is left of its actors' restarts.
+    pub restarts: RestartsView,
 }
 
 impl CompanyView {

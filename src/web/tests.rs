@@ -2,8 +2,8 @@ use chrono::{DateTime, Duration, Utc};
 use frontdesk_actors::ids::{CompanyId, OwnIdentity, SalonId, Secret};
 use frontdesk_actors::records::IntegrationStatus;
 use frontdesk_actors::view::{
-    ActivationView, CapLevel, CompanyView, Limits, NewChatCap, NextStep, PairingView, PasskeyStage, PasskeyView, QrView, SessionState,
-    SessionView, StateReason, Timelock,
+    ActivationView, CapLevel, CompanyView, Limits, NewChatCap, NextStep, PairingView, PasskeyStage, PasskeyView, QrView, RestartsView,
+    SessionState, SessionView, StateReason, Timelock,
 };
 
 use super::words::ACTIONS;
@@ -22,6 +22,7 @@ fn view(state: SessionState) -> CompanyView {
         session: SessionView { state, ..SessionView::at_rest(now()) },
         activation: ActivationView::Waiting,
         connected_at: None,
+        restarts: RestartsView::default(),
     }
 }
 

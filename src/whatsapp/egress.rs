@@ -33,7 +33,7 @@ use wacore::net::WHATSAPP_WEB_WS_URL;
 pub(super) use self::dial::Dialer;
 pub(super) use self::http::Http;
 pub(super) use self::line::{Line, Progress};
-pub use self::plan::{Egress, EgressKind, EgressPlan, EgressSettings};
+pub use self::plan::{Egress, EgressPlan, EgressSettings};
 pub use self::proxy::{Login, Proxy, ProxyError};
 pub use self::reach::{Reached, reach};
 use self::tunnel::Near;

@@ -31,7 +31,7 @@ use crate::session::COMMIT_AGAIN;
 use crate::session::machine::{Snapshot, Wish};
 use crate::settings::FleetSettings;
 use crate::task::OwnedTimer;
-use crate::view::{CompanyView, LimitKind, Limits, SessionState, SessionView};
+use crate::view::{CompanyView, LimitKind, Limits, RestartsView, SessionState, SessionView};
 
 /// Timeline lines that may wait for a failing store; older ones are given up first.
 const NEWS_AT_MOST: usize = 64;
@@ -270,8 +270,11 @@ impl Desk {
     pub(super) fn show(&mut self) {
         let Some(record) = &self.record else { return };
         let now = self.args.ports.clock.now();
-        let view = picture::company(record, self.snapshot.view.clone(), self.saga.machine.view(), &self.args.settings, now);
         self.args.view.send_if_modified(|shown| {
+            // The fleet's word stays.
+            let restarts = RestartsView { session: self.budget.shown(), company: shown.restarts.company.clone() };
+            let session = (self.snapshot.view.clone(), restarts);
+            let view = picture::company(record, session, self.saga.machine.view(), &self.args.settings, now);
             let changed = *shown != view;
             *shown = view;
             changed

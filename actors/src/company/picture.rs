@@ -4,13 +4,14 @@ use chrono::{DateTime, Utc};
 
 use super::onboarding::window_ends;
 use crate::records::{CompanyRecord, Desired, IntegrationStatus, SessionRecord, StoredCompany};
+use crate::restart::RestartBudget;
 use crate::settings::FleetSettings;
-use crate::view::{ActivationView, CompanyView, Limits, NextStep, SessionState, SessionView, StateReason};
+use crate::view::{ActivationView, CompanyView, Limits, NextStep, RestartsView, SessionState, SessionView, StateReason};
 
 /// A company with its session's picture; `saga` is what a saga under way shows.
 pub(crate) fn company(
     record: &CompanyRecord,
-    session: SessionView,
+    (session, restarts): (SessionView, RestartsView),
     saga: Option<ActivationView>,
     settings: &FleetSettings,
     now: DateTime<Utc>,
@@ -23,6 +24,7 @@ pub(crate) fn company(
         session,
         activation: saga.unwrap_or_else(|| activation(record, settings, now)),
         connected_at: record.connected_at,
+        restarts,
     }
 }
 
@@ -49,7 +51,8 @@ pub(crate) fn minutes_over(record: &CompanyRecord, settings: &FleetSettings, now
 /// What is shown before a company's actor had its first say.
 pub(crate) fn before_start(stored: &StoredCompany, settings: &FleetSettings, now: DateTime<Utc>) -> CompanyView {
     let session = stored.session.as_ref().map_or_else(|| SessionView::at_rest(now), |record| recorded(record, now));
-    company(&stored.company, session, None, settings, now)
+    let full = RestartBudget::new(settings.restarts, settings.restart_window).shown();
+    company(&stored.company, (session, RestartsView { session: full.clone(), company: full }), None, settings, now)
 }
 
 fn recorded(record: &SessionRecord, now: DateTime<Utc>) -> SessionView {

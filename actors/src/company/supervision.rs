@@ -130,7 +130,7 @@ impl Desk {
 
     fn session_crashed(&mut self, epoch: u64) {
         let now = self.args.ports.clock.now();
-        let retry_at = match self.budget.crashed(Instant::now()) {
+        let retry_at = match self.budget.crashed(Instant::now(), now) {
             Verdict::Restart(after) => {
                 let again = OwnedTimer::start(&self.myself, after, CompanyMsg::SessionDue);
                 self.child = Child::Down { epoch, _again: again };

@@ -47,7 +47,7 @@ impl Root {
     pub(super) fn company_crashed(&mut self, id: CompanyId) {
         let Some(entry) = self.companies.get_mut(&id) else { return };
         let now = self.ports.clock.now();
-        let retry_at = match entry.budget.crashed(Instant::now()) {
+        let retry_at = match entry.budget.crashed(Instant::now(), now) {
             Verdict::Restart(after) => {
                 entry.restart = Some(OwnedTimer::start(&self.myself, after, FleetMsg::RestartDue(id)));
                 Some(now + TimeDelta::from_std(after).unwrap_or_default())
@@ -57,7 +57,10 @@ impl Root {
                 None
             }
         };
-        entry.view.send_modify(|view| view.session = picture::session_down(&view.session, retry_at, now));
+        entry.view.send_modify(|view| {
+            view.session = picture::session_down(&view.session, retry_at, now);
+            view.restarts.company = entry.budget.shown();
+        });
         if retry_at.is_none() {
             tracing::error!(company.id = %id, "the company crashed too often and is parked until somebody acts");
             let salon = entry.handle.salon_id();
@@ -87,6 +90,7 @@ impl Root {
         }
         entry.restart = None;
         entry.budget.refill();
+        entry.view.send_modify(|view| view.restarts.company = entry.budget.shown());
         self.start(id, None).await;
     }
 

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::ids::{CompanyId, Generation, OwnIdentity, Phone, SalonId, Secret};
 use crate::ports::RecordsError;
-use crate::view::{LinkNumbers, NewChatCap, Timelock};
+use crate::view::{EgressView, LinkNumbers, NewChatCap, Timelock};
 
 /// Opens links to WhatsApp. One implementation speaks the protocol, another is a fake for tests.
 #[async_trait]
@@ -198,6 +198,12 @@ pub enum LossKind {
     Silent,
     /// The company's proxy is out of order or does not let us out.
     Proxy,
+}
+
+/// Which way each company goes out to WhatsApp.
+pub trait WaysOut: Send + Sync + 'static {
+    /// This company's.
+    fn way_out(&self, company: CompanyId, salon: SalonId) -> EgressView;
 }
 
 /// Where a link puts its facts: tagged with the link's generation and sent to the session's actor. Never blocks.

@@ -53,7 +53,8 @@ async fn a_session_that_keeps_crashing_is_parked_and_an_operator_brings_it_back(
     let view = until_state(&company, SessionState::Parked).await;
     assert_eq!(view.session.reason, Some(StateReason::CrashedTooOften));
     assert_eq!(view.session.action, Some(NextStep::ContactSupport));
-    assert_eq!(restarts(&world), 5);
+    let left = (view.restarts.session.left(view.session.since), view.restarts.session.parked, view.restarts.company.parked);
+    assert_eq!((restarts(&world), left), (5, (0, true, false)));
     assert_eq!(world.sink.count(|fact| matches!(fact, Fact::Parked { .. })), 1);
     assert_eq!(company.request_qr().await, Err(QrError::NotAllowed));
     tokio::time::advance(Duration::from_secs(3600)).await;
@@ -62,7 +63,8 @@ async fn a_session_that_keeps_crashing_is_parked_and_an_operator_brings_it_back(
 
     world.sink.panic_on(0, |_| false);
     company.reconnect().await.unwrap();
-    until_state(&company, SessionState::Online).await;
+    let view = until_state(&company, SessionState::Online).await;
+    assert_eq!(view.restarts.session.left(view.session.since), 5, "a person's word fills the budget");
     fleet.drain(GRACE).await;
 }
 
@@ -80,6 +82,8 @@ async fn a_crashed_company_is_never_shown_online_and_comes_back_with_its_handle(
     let view = until_state(&company, SessionState::Online).await;
     assert!(view.session.generation > before);
     assert_eq!(world.sink.count(|fact| matches!(fact, Fact::CompanyRestarted { .. })), 1);
+    let now = view.session.since;
+    assert_eq!((view.restarts.company.left(now), view.restarts.session.left(now)), (4, 5), "its own word on the fleet's count");
     let _viewer = company.attach().await.unwrap();
     fleet.drain(GRACE).await;
 }
@@ -96,6 +100,7 @@ async fn a_company_that_keeps_crashing_is_parked_and_the_others_live_on() {
     world.connector.link(id).await.end(LinkEnd::Lost(LossKind::Disconnected));
     let view = until_state(&company, SessionState::Parked).await;
     assert_eq!(view.session.reason, Some(StateReason::CrashedTooOften));
+    assert!(view.restarts.company.parked && !view.restarts.session.parked);
     assert_eq!(company.attach().await.err(), Some(CallError::Unavailable));
     assert!(other.view().connected());
     world.sink.panic_on(0, |_| false);

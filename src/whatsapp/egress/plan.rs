@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use frontdesk_actors::ids::{CompanyId, SalonId};
+use frontdesk_actors::view::{EgressKind, EgressView};
 use sha2::{Digest, Sha256};
 
 use super::Proxy;
@@ -21,19 +22,6 @@ pub struct EgressSettings {
     pub companies: BTreeMap<SalonId, Option<Proxy>>,
 }
 
-/// Where a company's way out comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EgressKind {
-    /// No proxy.
-    Direct,
-    /// The default proxy.
-    Default,
-    /// A proxy of the pool.
-    Pool,
-    /// A proxy of its own.
-    Own,
-}
-
 /// A company's way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Egress {
@@ -41,6 +29,13 @@ pub struct Egress {
     pub kind: EgressKind,
     /// `None`: directly.
     pub proxy: Option<Arc<Proxy>>,
+}
+
+impl Egress {
+    /// As operators see it.
+    pub fn shown(&self) -> EgressView {
+        EgressView { kind: self.kind, proxy: self.proxy.as_ref().map(|proxy| proxy.address()) }
+    }
 }
 
 /// Knows every company's way out.
@@ -116,6 +111,15 @@ mod tests {
         let without_pool = EgressSettings { pool: Vec::new(), ..settings };
         assert_eq!(kind(&without_pool, 3), EgressKind::Default);
         assert_eq!(kind(&EgressSettings::default(), 3), EgressKind::Direct);
+    }
+
+    #[test]
+    fn operators_see_where_it_goes_and_no_login() {
+        let settings = EgressSettings { default: Some(proxy(9)), ..EgressSettings::default() };
+        let shown = EgressPlan::new(settings).of(company(1), salon(1)).shown();
+        let address = Some("socks5://proxy9.example.org:1080".to_owned());
+        assert_eq!(shown, EgressView { kind: EgressKind::Default, proxy: address });
+        assert_eq!(EgressPlan::default().of(company(1), salon(1)).shown(), EgressView { kind: EgressKind::Direct, proxy: None });
     }
 
     /// A draw written down once: a change of the hash would move every company at the next update.

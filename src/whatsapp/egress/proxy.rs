@@ -19,6 +19,15 @@ pub(in crate::whatsapp) enum Protocol {
     Http,
 }
 
+impl Protocol {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Socks5 => "socks5",
+            Self::Http => "http",
+        }
+    }
+}
+
 /// A checked proxy. `Debug` shows neither its address nor its login.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Proxy {
@@ -130,11 +139,12 @@ impl Proxy {
     /// vendors choose the way out by it.
     pub(super) fn identity(&self) -> String {
         let user = self.login.as_ref().map_or("", Login::user);
-        let protocol = match self.protocol {
-            Protocol::Socks5 => "socks5",
-            Protocol::Http => "http",
-        };
-        format!("{protocol} {user} {} {}", self.host, self.port)
+        format!("{} {user} {} {}", self.protocol.name(), self.host, self.port)
+    }
+
+    /// `socks5://host:port`, without the login: for operators, never for a log.
+    pub(super) fn address(&self) -> String {
+        format!("{}://{}:{}", self.protocol.name(), self.bracketed_host(), self.port)
     }
 }
 
@@ -181,6 +191,7 @@ mod tests {
         assert_eq!(proxy.login().map(|login| (login.user(), login.password())), Some(("anna", "p@ss:%")));
         let proxy = parse(" http://[2001:db8::1]:3128/ ").unwrap();
         assert_eq!((proxy.protocol(), proxy.host(), proxy.port()), (Protocol::Http, "2001:db8::1", 3128));
+        assert_eq!(proxy.address(), "http://[2001:db8::1]:3128");
         assert_eq!(parse("socks5h://127.0.0.1").unwrap().port(), 1080);
         assert_eq!(parse("http://127.0.0.1").unwrap().port(), 80);
     }

@@ -50,6 +50,11 @@ impl Ways {
         Self { plan, endpoint, by_proxy: RwLock::default() }
     }
 
+    /// Which one this company takes.
+    pub(in crate::whatsapp) fn plan(&self) -> &EgressPlan {
+        &self.plan
+    }
+
     /// The way of this company.
     pub(in crate::whatsapp) fn of(&self, company: CompanyId, salon: SalonId) -> Arc<Way> {
         let proxy = self.plan.of(company, salon).proxy;

@@ -1,7 +1,7 @@
 use chrono::Duration;
 use frontdesk_actors::ids::{OwnIdentity, SalonId, Secret};
 use frontdesk_actors::records::IntegrationStatus;
-use frontdesk_actors::view::{CapLevel, Limits, NewChatCap, SessionView, Timelock};
+use frontdesk_actors::view::{CapLevel, Limits, NewChatCap, RestartsView, SessionView, Timelock};
 use serde_json::{Value, json};
 
 use super::*;
@@ -19,6 +19,7 @@ fn view(state: SessionState) -> CompanyView {
         session: SessionView { state, ..SessionView::at_rest(now()) },
         activation: ActivationView::Waiting,
         connected_at: None,
+        restarts: RestartsView::default(),
     }
 }
 

@@ -190,7 +190,7 @@ impl App {
         let _ = connector.runtime().map(|threads| link_threads.set(threads));
         let ports = ports(&config, &store, connector.clone(), &pulse)?;
         let tree = Tree::start(&config, &ports).await?;
-        let admin = wiring::admin_state(&store, &ports, &auth, (pulse, tree.reconciler.weak()));
+        let admin = wiring::admin_state(&store, (&ports, connector.clone()), &auth, (pulse, tree.reconciler.weak()));
 
         let http_state = wiring::http_state(&config, &tree.fleet, &ports, (&auth, &admin), &readiness);
         let admission = http_state.limits.clone();

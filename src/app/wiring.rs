@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::middleware::from_fn;
 use axum::routing::any;
 use frontdesk_actors::FleetHandle;
-use frontdesk_actors::ports::Ports;
+use frontdesk_actors::ports::{Ports, WaysOut};
 use frontdesk_actors::reconcile::Reconciliations;
 use secrecy::ExposeSecret as _;
 use socketioxide::SocketIo;
@@ -52,12 +52,18 @@ pub(super) struct Auth {
 }
 
 /// What operators' routes need. `pulse` hears the actors already.
-pub(super) fn admin_state(store: &Store, ports: &Ports, auth: &Auth, (pulse, reconciler): (Pulse, Reconciliations)) -> AdminState {
+pub(super) fn admin_state(
+    store: &Store,
+    (ports, ways_out): (&Ports, Arc<dyn WaysOut>),
+    auth: &Auth,
+    (pulse, reconciler): (Pulse, Reconciliations),
+) -> AdminState {
     AdminState {
         operators: auth.operators.clone(),
         records: Arc::new(store.clone()),
         directory: Arc::new(store.clone()),
         partner: ports.partner.clone(),
+        ways_out,
         reconciler,
         pulse,
         sessions: Sessions::new(auth.operators.clone()),

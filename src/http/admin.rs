@@ -11,6 +11,7 @@ mod audit;
 mod caller;
 mod change;
 mod companies;
+mod company;
 mod inbox;
 mod keys;
 mod listing;
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use axum::Json;
 use frontdesk_actors::operators::OperatorRole;
-use frontdesk_actors::ports::{CompanyDirectory, OperatorRecords, PartnerApi};
+use frontdesk_actors::ports::{CompanyDirectory, OperatorRecords, PartnerApi, WaysOut};
 use frontdesk_actors::reconcile::Reconciliations;
 use serde::{Deserialize, Serialize};
 use tokio_util::task::TaskTracker;
@@ -57,6 +58,8 @@ pub struct AdminState {
     pub directory: Arc<dyn CompanyDirectory>,
     /// YClients, for operators.
     pub partner: Arc<dyn PartnerApi>,
+    /// Which way each company goes out to WhatsApp.
+    pub ways_out: Arc<dyn WaysOut>,
     /// Installations compared with YClients'.
     pub reconciler: Reconciliations,
     /// States of sessions and the last day.
@@ -95,7 +98,7 @@ pub fn api() -> OpenApiRouter<HttpState> {
         .routes(routes!(overview::overview))
         .routes(routes!(overview::day))
         .routes(routes!(companies::list))
-        .routes(routes!(companies::detail))
+        .routes(routes!(company::detail))
         .routes(routes!(companies::timeline))
         .routes(routes!(inbox::list))
         .routes(routes!(inbox::replay))

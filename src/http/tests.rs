@@ -22,11 +22,12 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use chrono::{DateTime, Utc};
 use frontdesk_actors::CompanyHandle;
 use frontdesk_actors::Reconciler;
-use frontdesk_actors::ports::{Ports, SystemClock};
+use frontdesk_actors::ids::{CompanyId, SalonId};
+use frontdesk_actors::ports::{Ports, SystemClock, WaysOut};
 use frontdesk_actors::reconcile::ReconcileSettings;
 use frontdesk_actors::settings::FleetSettings;
 use frontdesk_actors::testing::{MemoryOperators, World, account, until_state};
-use frontdesk_actors::view::SessionState;
+use frontdesk_actors::view::{EgressKind, EgressView, SessionState};
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
@@ -64,6 +65,15 @@ impl HttpObserver for NobodyCounts {
     fn answered(&self, _: &str, _: &'static str, _: u16, _: Duration) {}
 }
 
+/// Everybody goes out by one proxy.
+struct OneWayOut;
+
+impl WaysOut for OneWayOut {
+    fn way_out(&self, _: CompanyId, _: SalonId) -> EgressView {
+        EgressView { kind: EgressKind::Default, proxy: Some("socks5://192.0.2.7:1080".to_owned()) }
+    }
+}
+
 /// What operators' routes need, on the fakes.
 fn admin_state(
     world: &World,
@@ -76,6 +86,7 @@ fn admin_state(
         records: records.clone(),
         directory: world.records.clone(),
         partner: world.marketplace.clone(),
+        ways_out: Arc::new(OneWayOut),
         reconciler: reconciler.weak(),
         pulse,
         sessions: Sessions::new(operators.clone()),

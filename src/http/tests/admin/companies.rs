@@ -1,8 +1,10 @@
 //! Companies at a glance, in a list and in detail.
 
-use frontdesk_actors::ids::{CompanyId, SalonId};
-use frontdesk_actors::ports::{CompanyDirectory, CompanyRow, RecordsError};
+use frontdesk_actors::ids::Secret;
+use frontdesk_actors::ports::{CompanyDirectory, CompanyRow, LinkFact, RecordsError};
 use frontdesk_actors::records::IntegrationStatus;
+use frontdesk_actors::testing::until;
+use frontdesk_actors::view::{CapLevel, LinkNumbers, NewChatCap, Timelock};
 
 use super::*;
 
@@ -42,6 +44,46 @@ async fn one_company_is_shown_with_session_activation_and_timeline() {
     let latest = desk.get_as(&format!("{path}/timeline?limit=1"), ADMIN_KEY).await.json();
     assert_eq!(latest["events"].as_array().unwrap().len(), 1);
     desk.get_as("/admin/api/v1/companies/9999", ADMIN_KEY).await.is_error(404, "COMPANY_NOT_FOUND", &[]);
+}
+
+#[tokio::test]
+async fn one_company_is_shown_with_what_whatsapp_and_its_client_tell() {
+    let desk = Desk::open().await;
+    let company = desk.online(77).await;
+    let ends_at = Utc::now() + chrono::TimeDelta::hours(2);
+    let link = desk.world.connector.link(company.company_id()).await;
+    link.say(LinkFact::Timelock(Some(Timelock { ends_at: Some(ends_at) })));
+    link.say(LinkFact::NewChatCap(Some(NewChatCap { level: CapLevel::FirstWarning, used: Some(6), total: Some(10), renews_at: None })));
+    link.say(LinkFact::Measured(LinkNumbers { frames_received: 12, memory_bytes: 4096, ..LinkNumbers::default() }));
+    until(&company, |view| view.session.link.numbers.frames_received > 0).await;
+    let detail = desk.get_as(&format!("/admin/api/v1/companies/{}", company.company_id()), ADMIN_KEY).await.json();
+    let cap = json!({"level": "first_warning", "used": 6, "total": 10, "renews_at": null});
+    let limits = json!({"known": true, "cold_sends_stopped": true, "unlock_at": ends_at, "timelock": {"ends_at": ends_at}, "cap": cap});
+    assert_eq!(detail["session"]["limits"], limits);
+    let numbers = &detail["session"]["link"];
+    assert_eq!((&numbers["frames_received"], &numbers["memory_bytes"]), (&json!(12), &json!(4096)));
+    let ends = (&numbers["dialled"], &numbers["ended"], &numbers["last_end"]);
+    assert_eq!(ends, (&json!(2), &json!({"restart_required": 1}), &json!("restart_required")), "as after every pairing");
+    assert_eq!(detail["session"]["passkey"], Value::Null);
+    assert_eq!(detail["egress"], json!({"kind": "default", "proxy": "socks5://192.0.2.7:1080"}));
+    let full = json!({"parked": false, "left": 5, "limit": 5, "window_seconds": 60, "crashes": []});
+    assert_eq!(detail["restarts"], json!({"session": full, "company": full}));
+}
+
+#[tokio::test]
+async fn of_the_passkey_step_operators_see_how_far_it_is_and_no_more() {
+    let desk = Desk::open().await;
+    let company = desk.register(77).await;
+    let _viewer = company.attach().await.unwrap();
+    company.request_qr().await.unwrap();
+    let link = desk.world.connector.link(company.company_id()).await;
+    let options = Secret::new(r#"{"challenge":"c2VjcmV0"}"#);
+    link.say(LinkFact::PasskeyRequested { options, valid_for: Duration::from_secs(180) });
+    until_state(&company, SessionState::AwaitingPasskey).await;
+    let detail = desk.get_as(&format!("/admin/api/v1/companies/{}", company.company_id()), ADMIN_KEY).await;
+    let passkey = &detail.json()["session"]["passkey"];
+    assert_eq!((&passkey["stage"], passkey.as_object().unwrap().len()), (&json!("requested"), 2), "{passkey}");
+    assert!(!detail.text.contains("challenge"), "{}", detail.text);
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! The console's page: a frame; its scripts fill it from the admin API, in the operator's language.
 
+#[cfg(test)]
+mod tests;
+
 use super::Language;
 
 /// The page in this language.
@@ -23,6 +26,7 @@ pub(super) fn asset(path: &str) -> Option<(&'static str, &'static [u8])> {
         "console/overview.js" => Some((SCRIPT, include_bytes!("console/overview.js"))),
         "console/companies.js" => Some((SCRIPT, include_bytes!("console/companies.js"))),
         "console/company.js" => Some((SCRIPT, include_bytes!("console/company.js"))),
+        "console/client.js" => Some((SCRIPT, include_bytes!("console/client.js"))),
         "console/inbox.js" => Some((SCRIPT, include_bytes!("console/inbox.js"))),
         "console/keys.js" => Some((SCRIPT, include_bytes!("console/keys.js"))),
         "console/audit.js" => Some((SCRIPT, include_bytes!("console/audit.js"))),

@@ -1,7 +1,8 @@
 // One salon: its session, what can be done, what happened.
 
 import * as api from "./api.js";
-import { badge, confirmed, fill, make, tell, when, words } from "./dom.js";
+import { clientFacts } from "./client.js";
+import { badge, confirmed, facts, fill, make, tell, when, words } from "./dom.js";
 import { follow, isLive, listen } from "./main.js";
 
 const ASK_EVERY_MS = 5_000;
@@ -10,12 +11,12 @@ const TIMES = ["whatsapp_connected_at", "connected_at", "registered_at", "create
 
 export async function show(main, _query, id) {
   const text = words.company;
-  const title = make("h1", {}), session = make("section", { class: "card", "aria-labelledby": "session-title" }), details = make("section", { class: "card" }), timeline = make("ol", { class: "timeline", id: "timeline" });
+  const title = make("h1", {}), session = make("section", { class: "card", "aria-labelledby": "session-title" }), client = make("section", { class: "card", id: "client", "aria-labelledby": "client-title" }), details = make("section", { class: "card" }), timeline = make("ol", { class: "timeline", id: "timeline" });
   const buttons = make("p", { class: "row", id: "actions" }, api.may("operator")
     ? ACTIONS.map((action) => make("button", { class: action === "logout" ? "button danger" : "button", type: "button", "data-action": action, onclick: () => act(action) }, text.buttons[action]))
     : text.readOnly);
   const code = make("section", { class: "card", id: "code", hidden: true, "aria-live": "polite" });
-  main.append(make("p", {}, make("a", { href: "#/companies" }, text.back)), title, session, buttons, code, details,
+  main.append(make("p", {}, make("a", { href: "#/companies" }, text.back)), title, session, buttons, code, client, details,
     make("section", { class: "card" }, make("h2", {}, text.timeline), timeline));
 
   let ticking, state;
@@ -28,6 +29,7 @@ export async function show(main, _query, id) {
     state = detail.session.state;
     title.textContent = company.title ?? words.list.unnamed;
     session.replaceChildren(...sessionFacts(detail));
+    client.replaceChildren(...clientFacts(detail));
     const known = Object.entries(text.fields).map(([name, label]) => [label, fact(name, company[name])]).filter(([, value]) => value);
     details.replaceChildren(make("h2", {}, text.details), facts(known));
     timeline.replaceChildren(...(events.length ? events.map(happened) : [make("li", {}, text.nothing)]));
@@ -76,7 +78,7 @@ function sessionFacts({ session, activation, company }) {
   const text = words.company;
   const rows = [[text.session, make("span", { id: "state", "data-state": session.state }, badge(session.state, words.states), ` ${text.since} `, when(session.since))],
     [text.fields.integration_status, badge(company.integration_status, words.statuses)], [text.activation, activation.status]];
-  if (session.reason) rows.push([text.reason, session.reason]);
+  if (session.reason) rows.push([text.reason, make("span", { id: "reason", "data-reason": session.reason }, words.reasons[session.reason] ?? session.reason)]);
   if (session.retry_at) rows.push([text.retry, when(session.retry_at)]);
   if (session.action) rows.push([text.action, session.action]);
   return [make("h2", { id: "session-title" }, text.session), facts(rows)];
@@ -87,8 +89,6 @@ function fact(name, value) {
   if (TIMES.includes(name)) return when(value);
   return name === "integration_status" ? words.statuses[value] ?? value : String(value);
 }
-
-const facts = (rows) => make("dl", { class: "facts" }, rows.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
 
 function happened({ at, kind, data }) {
   const more = data && Object.keys(data).length ? make("code", { class: "quiet" }, JSON.stringify(data)) : undefined;

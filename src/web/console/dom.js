@@ -14,7 +14,7 @@ export function make(name, attributes = {}, ...children) {
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
     else made.setAttribute(key, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child !== undefined && child !== null && child !== false));
+  made.append(...children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== false));
   return made;
 }
 
@@ -29,6 +29,16 @@ export function when(text) {
 
 export const number = (value) => new Intl.NumberFormat(language).format(value);
 
+const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte"];
+/** A number of bytes, in the unit that suits it. */
+export function bytes(value) {
+  const step = Math.min(Math.floor(Math.log10(Math.max(value, 1)) / 3), SIZES.length - 1);
+  return new Intl.NumberFormat(language, { style: "unit", unit: SIZES[step], maximumFractionDigits: step ? 1 : 0 }).format(value / 1000 ** step);
+}
+
+/** Names and what is known under them. */
+export const facts = (rows) => make("dl", { class: "facts" }, rows.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+
 /** A table that scrolls by itself on a narrow screen. */
 export function table(caption, heads, rows) {
   const head = make("tr", {}, heads.map((text) => (text instanceof Node ? text : make("th", { scope: "col" }, text))));
@@ -37,7 +47,7 @@ export function table(caption, heads, rows) {
   return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, whole);
 }
 
-const GOOD = ["Online", "active"], BAD = ["Replaced", "LoggedOut", "Banned", "Outdated", "Parked", "Deaf", "activation_failed"];
+const GOOD = ["Online", "active", "allowed"], BAD = ["Replaced", "LoggedOut", "Banned", "Outdated", "Parked", "Deaf", "activation_failed", "stopped"];
 /** A state or status as a coloured word; the word says it too. */
 export function badge(name, texts) {
   const mood = GOOD.includes(name) ? "good" : BAD.includes(name) ? "bad" : "calm";

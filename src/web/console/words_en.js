@@ -43,6 +43,23 @@ export default {
       created_at: "First registration", updated_at: "Changed",
     },
   },
+  client: {
+    title: "WhatsApp and its client", coldSends: "First messages to new people", cold: { allowed: "allowed", stopped: "stopped by WhatsApp", unknown: "not known yet" },
+    timelock: "Lock on first messages (463)", until: "until", untilUnknown: "WhatsApp did not say until when", cap: "Quota of new chats", renews: "renewed",
+    levels: { none: "far from used up", first_warning: "WhatsApp warned", second_warning: "WhatsApp warned again", capped: "used up" },
+    passkey: "Passkey step", noPasskey: "not under way",
+    stages: { requested: "WhatsApp wants the owner's passkey", checking: "the answer is checked", comparing: "the owner compares the codes", confirming: "the phone finishes" },
+    egress: "Way out", ways: { direct: "directly, without a proxy", default: "the proxy for all", pool: "a proxy of the pool", own: "a proxy of its own" },
+    restarts: { session: "Restarts of the session", company: "Restarts of the salon as a whole" }, left: "{left} of {limit} left for {seconds} s", lastCrash: "Last crash",
+    numbers: "Links", numbersHint: "Since the session began here, as of the last probe.", dialled: "Begun", ended: "Ended", lastEnd: "The last one ended", none: "none yet",
+    frames: "Frames", bytes: "Data", messages: "Messages", both: "{received} received, {sent} sent",
+    memory: "Memory of the client", dropped: "Events lost by the client", throttled: "Repeated sends held back",
+    ends: {
+      closed: "closed by us", dial_failed: "could not connect", disconnected: "connection lost", service_error: "error of WhatsApp", silent: "no sign of life", proxy_failed: "the proxy failed",
+      restart_required: "WhatsApp asked for a new one", qr_exhausted: "no QR code was scanned", replaced: "taken by another client", logged_out: "logged out", banned: "banned for a while", locked: "account locked",
+      outdated: "client outdated", storage_failed: "our store failed", crashed: "our code crashed",
+    },
+  },
   inbox: {
     title: "Webhooks in", shelf: "Shelf", shelves: { dead: "Could not be handled", pending: "Waiting", done: "Handled", unverified: "Without a key" },
     empty: "Nothing here.", replay: "Replay", replayed: "Webhook {id} waits to be handled again.", more: "More", body: "Contents",
@@ -61,6 +78,13 @@ export default {
   states: {
     Idle: "not running", Connecting: "connecting", AwaitingScan: "awaits a scan", AwaitingCode: "awaits the code", AwaitingPasskey: "awaits a passkey", Pairing: "linking",
     Online: "online", Backoff: "reconnecting", Deaf: "not answering", Replaced: "taken by another", LoggedOut: "unlinked", Banned: "banned", Outdated: "outdated", Parked: "parked",
+  },
+  reasons: {
+    network_lost: "connection lost", service_unavailable: "error of WhatsApp", restart_required: "WhatsApp asked for a new connection", connect_timeout: "connected, but nothing came of it", qr_exhausted: "no QR code was scanned",
+    owner_left: "nobody looks at the page", stream_replaced: "taken by another client", device_removed: "unlinked on the phone", temporary_ban: "banned for a while", account_locked: "account locked",
+    client_outdated: "WhatsApp refuses this version", not_answering: "WhatsApp does not answer", store_failed: "our store failed", crashed_too_often: "crashed too often", frozen: "frozen at YClients",
+    uninstalled: "removed at YClients", stopped: "stopped by a person", proxy_failed: "the proxy failed", pairing_refused: "the phone scanned, WhatsApp refused", passkey_refused: "the passkey was refused",
+    passkey_broken: "the passkey step broke", passkey_timed_out: "the passkey step took too long",
   },
   statuses: {
     pending: "begun", pending_whatsapp: "awaits WhatsApp", activating: "activating", active: "active", activation_failed: "not activated", frozen: "frozen", uninstalled: "removed",

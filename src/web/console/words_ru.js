@@ -43,6 +43,23 @@ export default {
       created_at: "Первая регистрация", updated_at: "Изменён",
     },
   },
+  client: {
+    title: "WhatsApp и его клиент", coldSends: "Первые сообщения новым людям", cold: { allowed: "разрешены", stopped: "остановлены WhatsApp", unknown: "пока неизвестно" },
+    timelock: "Запрет первых сообщений (463)", until: "до", untilUnknown: "WhatsApp не сказал, до какого времени", cap: "Квота новых чатов", renews: "обновится",
+    levels: { none: "далеко до предела", first_warning: "WhatsApp предупредил", second_warning: "WhatsApp предупредил ещё раз", capped: "исчерпана" },
+    passkey: "Ключ доступа", noPasskey: "не требуется",
+    stages: { requested: "WhatsApp ждёт ключ доступа владельца", checking: "ответ проверяется", comparing: "владелец сравнивает коды", confirming: "телефон завершает" },
+    egress: "Выход в сеть", ways: { direct: "напрямую, без прокси", default: "общий прокси", pool: "прокси из набора", own: "свой прокси" },
+    restarts: { session: "Перезапуски сеанса", company: "Перезапуски салона целиком" }, left: "осталось {left} из {limit} на {seconds} с", lastCrash: "Последний сбой",
+    numbers: "Соединения", numbersHint: "С начала сеанса на этом сервере, по последней проверке связи.", dialled: "Начато", ended: "Закончились", lastEnd: "Последнее закончилось", none: "пока нет",
+    frames: "Кадры", bytes: "Данные", messages: "Сообщения", both: "получено {received}, отправлено {sent}",
+    memory: "Память клиента", dropped: "Потеряно событий клиентом", throttled: "Придержано повторных отправок",
+    ends: {
+      closed: "закрыли мы", dial_failed: "не удалось соединиться", disconnected: "обрыв связи", service_error: "ошибка WhatsApp", silent: "нет признаков жизни", proxy_failed: "отказал прокси",
+      restart_required: "WhatsApp попросил новое", qr_exhausted: "QR-код не отсканировали", replaced: "занял другой клиент", logged_out: "отвязан", banned: "временная блокировка", locked: "аккаунт закрыт",
+      outdated: "клиент устарел", storage_failed: "отказало наше хранилище", crashed: "сбой нашего кода",
+    },
+  },
   inbox: {
     title: "Входящие вебхуки", shelf: "Полка", shelves: { dead: "Не удалось обработать", pending: "Ждут", done: "Обработаны", unverified: "Без ключа" },
     empty: "Здесь пусто.", replay: "Повторить", replayed: "Вебхук {id} снова ждёт обработки.", more: "Ещё", body: "Содержимое",
@@ -61,6 +78,13 @@ export default {
   states: {
     Idle: "не запущен", Connecting: "соединяется", AwaitingScan: "ждёт сканирования", AwaitingCode: "ждёт ввода кода", AwaitingPasskey: "ждёт ключа доступа", Pairing: "привязывается",
     Online: "на связи", Backoff: "переподключается", Deaf: "не отвечает", Replaced: "занят другим", LoggedOut: "отвязан", Banned: "заблокирован", Outdated: "устарел", Parked: "на парковке",
+  },
+  reasons: {
+    network_lost: "обрыв связи", service_unavailable: "ошибка WhatsApp", restart_required: "WhatsApp попросил соединиться заново", connect_timeout: "соединились, но ответа нет", qr_exhausted: "QR-код не отсканировали",
+    owner_left: "страницу никто не смотрит", stream_replaced: "занял другой клиент", device_removed: "отвязан на телефоне", temporary_ban: "временная блокировка", account_locked: "аккаунт закрыт",
+    client_outdated: "WhatsApp не принимает эту версию", not_answering: "WhatsApp не отвечает", store_failed: "отказало наше хранилище", crashed_too_often: "слишком много сбоев подряд", frozen: "заморожен в YClients",
+    uninstalled: "удалён в YClients", stopped: "остановлен человеком", proxy_failed: "отказал прокси", pairing_refused: "телефон отсканировал, WhatsApp отказал", passkey_refused: "ключ доступа не приняли",
+    passkey_broken: "сбой при проверке ключа доступа", passkey_timed_out: "ключа доступа ждали слишком долго",
   },
   statuses: {
     pending: "начата", pending_whatsapp: "ждёт WhatsApp", activating: "активируется", active: "активна", activation_failed: "не активирована", frozen: "заморожена", uninstalled: "удалена",

@@ -129,6 +129,28 @@ export async function fits(page, where) {
   check(content <= window, `${where} is ${content} px wide in a window of ${window} px`);
 }
 
+/** Words of ours stay whole and inside of their cards. What stands in `code` may be cut anywhere. */
+export async function keepsWords(page, where) {
+  const broken = await page.evaluate(() => {
+    const found = [];
+    for (const card of document.querySelectorAll(".card, .figure")) {
+      const edge = card.getBoundingClientRect().right, texts = document.createTreeWalker(card, NodeFilter.SHOW_TEXT);
+      while (texts.nextNode()) {
+        const node = texts.currentNode, range = document.createRange();
+        if (node.parentElement.closest("code, .scroll, .hidden") || !node.parentElement.checkVisibility()) continue;
+        for (const { index, 0: word } of node.data.matchAll(/\p{L}+/gu)) {
+          range.setStart(node, index);
+          range.setEnd(node, index + word.length);
+          const parts = [...range.getClientRects()];
+          if (new Set(parts.map(({ top }) => Math.round(top))).size > 1 || parts.some(({ right }) => right > edge + 1)) found.push(word);
+        }
+      }
+    }
+    return found;
+  });
+  check(broken.length === 0, `${where}: broken or cut off: ${broken.join(", ")}`);
+}
+
 /** Everything that can be pressed is reached by Tab alone, visibly. */
 export async function worksWithoutMouse(page, where) {
   const wanted = await page.evaluate(() => {

@@ -167,6 +167,11 @@ async fn browser_an_operator_sees_the_fleet_and_helps_a_salon() {
 }
 
 #[tokio::test]
+async fn browser_what_whatsapp_tells_of_a_salon_is_on_its_page() {
+    scenario("whatWhatsappTellsOfASalonIsOnItsPage").await;
+}
+
+#[tokio::test]
 async fn browser_news_come_to_an_open_console_by_themselves() {
     scenario("newsComeToAnOpenConsoleByThemselves").await;
 }

@@ -1,7 +1,7 @@
 // What operators do in the console.
 
-import { DESKTOP, PHONE, fits, isAccessible, isClean, observe, shoot, tabTo, visitor, worksWithoutMouse } from "../chromium.mjs";
-import { ask, check, onboard, phoneExists, phoneOnline, salonExists, same, scan, SERVER, status, until } from "../stage.mjs";
+import { DESKTOP, PHONE, fits, isAccessible, isClean, keepsWords, observe, shoot, tabTo, visitor, worksWithoutMouse } from "../chromium.mjs";
+import { ask, check, control, fault, onboard, phoneExists, phoneOnline, salonExists, same, scan, SERVER, status, until } from "../stage.mjs";
 
 const KEY = process.env.ADMIN_KEY;
 const SALON = 760_001;
@@ -33,6 +33,22 @@ async function admin(path, options = {}) {
 }
 
 const figure = (page, id) => page.locator(`#${id}`).innerText();
+
+/** On a small laptop and on a phone, by day and by night. Leaves the page as it found it. */
+async function looksWell(page, where, file) {
+  const before = page.viewportSize();
+  for (const width of [1200, 390]) {
+    await page.setViewportSize({ width, height: 800 });
+    for (const colorScheme of ["dark", "light"]) {
+      await page.emulateMedia({ colorScheme });
+      await fits(page, `${where} at ${width} px`);
+      await keepsWords(page, `${where} at ${width} px`);
+      await isAccessible(page, `${where} at ${width} px, ${colorScheme}`);
+      await shoot(page, `${file}-${width}-${colorScheme}`);
+    }
+  }
+  await page.setViewportSize(before);
+}
 
 export async function anOperatorSeesTheFleetAndHelpsASalon(browser) {
   await online();
@@ -77,6 +93,38 @@ export async function anOperatorSeesTheFleetAndHelpsASalon(browser) {
   await page.locator("#logout").click();
   await page.locator("#key").waitFor();
   await isClean(page, seen, /status of 401/);
+}
+
+export async function whatWhatsappTellsOfASalonIsOnItsPage(browser) {
+  await online();
+  const page = await (await visitor(browser, DESKTOP, "ru-RU")).newPage();
+  const seen = observe(page);
+  await logIn(page, KEY);
+  await page.locator("#live.on").waitFor();
+  await until("the figures show one salon", async () => (await figure(page, "online")) === "1");
+  await looksWell(page, "the overview", "console-overview");
+
+  await page.goto(`${SERVER}/console/#/companies/1`);
+  await page.locator("#cold-sends[data-cold=allowed]").waitFor();
+  check((await page.locator("#timelock, #cap").count()) === 0, "limits that nobody set");
+  same(await page.locator("#egress").getAttribute("data-kind"), "direct", "the way out");
+  same(await page.locator("#passkey").getAttribute("data-stage"), null, "the passkey step");
+  for (const actor of ["session", "company"]) same(await page.locator(`#restarts-${actor}`).getAttribute("data-left"), "5", `restarts of the ${actor}`);
+  await page.locator("#ended [data-end=restart_required]").waitFor();
+  for (const name of ["dialled", "frames", "bytes"]) check(/[1-9]/.test(await figure(page, name)), `nothing counted: ${name}`);
+
+  await fault({ service: "whatsapp", target: NUMBER, fault: "timelock", seconds: 7200 });
+  await page.locator("#cold-sends[data-cold=stopped]").waitFor();
+  const left = Date.parse(await page.locator("#timelock time").getAttribute("datetime")) - Date.now();
+  check(left > 7_000_000 && left < 7_260_000, `the lock is over in ${left} ms`);
+  await fault({ service: "whatsapp", target: NUMBER, fault: "new_chat_cap", total_quota: 10, used_quota: 8 });
+  await page.locator("#cap[data-level=second_warning]", { hasText: "8 / 10" }).waitFor();
+  await page.locator("#state[data-state=Online]").waitFor();
+  await looksWell(page, "a company's page", "console-company");
+
+  await control("DELETE", "/control/faults");
+  await page.locator("#cold-sends[data-cold=allowed]").waitFor();
+  await isClean(page, seen);
 }
 
 export async function newsComeToAnOpenConsoleByThemselves(browser) {

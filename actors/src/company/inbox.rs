@@ -225,8 +225,7 @@ impl Desk {
     async fn end(&mut self, entry: InboxEntry, ending: Ending) {
         self.inbox.at = Place::Stopping(entry, ending);
         self.codes.fail();
-        self.drive_saga(activation::Input::Abandon).await;
-        self.saga.abandon();
+        self.give_up_activation().await;
         if !self.wish(Wish::Stop(ending.reason())) {
             self.session_stopped_once().await;
         }
@@ -250,8 +249,16 @@ impl Desk {
         };
         // A failed commit leaves the webhook in the inbox: it is read again, and stopping what is stopped is harmless.
         self.inbox.again = !self.handled(changes, next).await;
+        if !self.inbox.again {
+            self.give_up_activation().await; // whatever came between, nothing builds on what is over
+        }
         self.show();
         self.let_postponed_in();
+    }
+
+    async fn give_up_activation(&mut self) {
+        self.drive_saga(activation::Input::Abandon).await;
+        self.saga.abandon();
     }
 
     fn let_postponed_in(&mut self) {

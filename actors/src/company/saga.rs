@@ -50,7 +50,8 @@ impl SagaDesk {
 }
 
 impl Desk {
-    /// Begins the saga when its conditions hold: online, registered within the window, not active, none under way.
+    /// Begins the saga when its conditions hold: online, registered within the window, not active, none under way, and no webhook that ends the
+    /// installation comes first.
     pub(super) async fn consider_activation(&mut self) {
         let Some(record) = &self.record else { return };
         let wanted = match record.integration_status {
@@ -60,11 +61,14 @@ impl Desk {
             | IntegrationStatus::Frozen
             | IntegrationStatus::Uninstalled => false,
         };
+        let given_up = record.integration_status == IntegrationStatus::Activating;
         let window_ends_at = window_ends(record.registered_at, &self.args.settings);
         let open = self.args.ports.clock.now() <= window_ends_at;
         let online = self.snapshot.view.state == SessionState::Online;
-        if wanted && open && online && !self.saga.machine.under_way() {
-            let ask_first = std::mem::replace(&mut self.ask_first, AskFirst::No);
+        if wanted && open && online && !self.webhook_comes_first() && !self.saga.machine.under_way() {
+            let asked_for = std::mem::replace(&mut self.ask_first, AskFirst::No);
+            // One that was given up for a webhook which did not hold after all may have reached YClients.
+            let ask_first = if given_up { AskFirst::Yes } else { asked_for };
             let webhook_secret = self.args.settings.webhook_base.is_some().then(new_secret);
             self.drive_saga(Input::Begin { key: new_secret(), webhook_secret, window_ends_at, ask_first }).await;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use frontdesk_actors::company::{ActivateRequestError, QrError};
 use frontdesk_actors::events::Fact;
 use frontdesk_actors::fleet::{RegisterError, Registration};
-use frontdesk_actors::ports::{Installation, LinkCommand, SignedOwner};
+use frontdesk_actors::ports::{ActivateError, Installation, LinkCommand, SignedOwner};
 use frontdesk_actors::records::{EventKind, IntegrationStatus, LifecycleEvent, MarketplaceUser};
 use frontdesk_actors::testing::{LinkScript, World, account, salon, until, until_state, wait_until};
 use frontdesk_actors::view::{ActivationView, SessionState, StateReason};
@@ -257,4 +257,26 @@ async fn a_connected_salon_opens_only_for_the_owner_who_connected_it() {
     world.marketplace.set_installation(salon(10), Installation::Pending);
     register().await.expect("a new owner connects");
     fleet.drain(GRACE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_uninstall_or_a_freeze_during_an_activation_ends_it_for_good() {
+    for (event, status) in [(LifecycleEvent::Uninstall, IntegrationStatus::Uninstalled), (LifecycleEvent::Freeze, IntegrationStatus::Frozen)] {
+        let world = World::new();
+        let fleet = world.start().await;
+        world.marketplace.next_activation_fails(ActivateError::Retryable { after: Some(Duration::from_secs(60)) });
+        let company = world.register(&fleet, 10).await;
+        let _viewer = company.attach().await.unwrap();
+        until_state(&company, SessionState::AwaitingScan).await;
+        world.connector.link(company.company_id()).await.scan(account(1));
+        until(&company, |view| matches!(view.activation, ActivationView::Retrying { .. })).await;
+        fleet.accept_webhook(salon(10), event, body()).await.unwrap();
+        until(&company, |view| view.integration == status).await;
+        tokio::time::advance(Duration::from_secs(600)).await;
+        company.timeline(1).await.unwrap();
+        assert_eq!(world.marketplace.activations(salon(10)), 1, "{status:?}");
+        fleet.drain(GRACE).await;
+        let stored = world.records.stored(salon(10)).unwrap();
+        assert_eq!((stored.company.integration_status, stored.activation), (status, None));
+    }
 }

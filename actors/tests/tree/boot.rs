@@ -10,7 +10,7 @@ use frontdesk_actors::settings::FleetSettings;
 use frontdesk_actors::testing::{LinkScript, World, account, salon, until, until_state, wait_until};
 use frontdesk_actors::view::{ActivationView, SessionState};
 
-use crate::faults::active_salon;
+use crate::faults::{active_salon, stubborn};
 
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -195,4 +195,29 @@ async fn a_dormant_company_wakes_when_somebody_asks_for_it() {
     let _viewer = company.attach().await.unwrap();
     until_state(&company, SessionState::AwaitingScan).await;
     fleet.drain(GRACE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_out_that_was_cut_off_forgets_the_credentials_at_the_next_start() {
+    for drained in [false, true] {
+        let world = World::new();
+        let fleet = world.start().await;
+        let company = active_salon(&world, &fleet, 10).await;
+        let id = company.company_id();
+        stubborn(&world, &company).await;
+        company.log_out().await.unwrap();
+        until_state(&company, SessionState::LoggedOut).await;
+        assert!(world.records.has_vault(id), "the link has not let go yet");
+        if drained {
+            fleet.drain(Duration::from_secs(1)).await;
+        }
+        let world = World::on(world.records.crash());
+        let fleet = world.start().await;
+        let company = fleet.company(id).await.unwrap().unwrap();
+        wait_until("the credentials are gone", || !world.records.has_vault(id)).await;
+        until_state(&company, SessionState::LoggedOut).await;
+        company.request_qr().await.unwrap();
+        until_state(&company, SessionState::AwaitingScan).await;
+        fleet.drain(GRACE).await;
+    }
 }

@@ -23,6 +23,16 @@ pub async fn active_salon(world: &World, fleet: &FleetHandle, id: u64) -> Compan
     company
 }
 
+/// Gives the salon a link that is online and does not close when it is told to.
+pub async fn stubborn(world: &World, company: &CompanyHandle) {
+    let id = company.company_id();
+    let own = company.view().session.own.expect("a linked salon");
+    let link = world.connector.link(id).await;
+    world.connector.script(id, LinkScript::online(own).stubborn());
+    link.end(LinkEnd::RestartRequired);
+    until(company, |view| view.connected() && view.session.generation > link.generation()).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lost_connection_comes_back_by_itself() {
     let world = World::new();

@@ -7,11 +7,11 @@ use frontdesk_actors::events::Fact;
 use frontdesk_actors::fleet::{RegisterError, Registration};
 use frontdesk_actors::ports::{ActivateError, Installation, LinkCommand, SignedOwner};
 use frontdesk_actors::records::{EventKind, IntegrationStatus, LifecycleEvent, MarketplaceUser};
-use frontdesk_actors::testing::{LinkScript, World, account, salon, until, until_state, wait_until};
+use frontdesk_actors::testing::{World, account, salon, until, until_state, wait_until};
 use frontdesk_actors::view::{ActivationView, SessionState, StateReason};
 use serde_json::json;
 
-use crate::faults::active_salon;
+use crate::faults::{active_salon, stubborn};
 
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -71,10 +71,7 @@ async fn an_uninstall_waits_for_a_stubborn_link_only_a_moment() {
     let world = World::new();
     let fleet = world.start().await;
     let company = active_salon(&world, &fleet, 10).await;
-    let link = world.connector.link(company.company_id()).await;
-    world.connector.script(company.company_id(), LinkScript::online(account(10)).stubborn());
-    link.end(frontdesk_actors::ports::LinkEnd::RestartRequired);
-    until(&company, |view| view.connected() && view.session.generation > link.generation()).await;
+    stubborn(&world, &company).await;
     let began = tokio::time::Instant::now();
     world.marketplace.set_installation(salon(10), Installation::NotInstalled);
     fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, body()).await.unwrap();
@@ -89,10 +86,7 @@ async fn a_reinstall_while_the_uninstall_still_closes_the_link_is_not_taken_back
     let world = World::new();
     let fleet = world.start().await;
     let company = active_salon(&world, &fleet, 10).await;
-    let link = world.connector.link(company.company_id()).await;
-    world.connector.script(company.company_id(), LinkScript::online(account(10)).stubborn());
-    link.end(frontdesk_actors::ports::LinkEnd::RestartRequired);
-    until(&company, |view| view.connected() && view.session.generation > link.generation()).await;
+    stubborn(&world, &company).await;
     world.marketplace.set_installation(salon(10), Installation::NotInstalled);
     fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, body()).await.unwrap();
     world.marketplace.set_installation(salon(10), Installation::Pending);
@@ -261,7 +255,9 @@ async fn a_connected_salon_opens_only_for_the_owner_who_connected_it() {
 
 #[tokio::test(start_paused = true)]
 async fn an_uninstall_or_a_freeze_during_an_activation_ends_it_for_good() {
-    for (event, status) in [(LifecycleEvent::Uninstall, IntegrationStatus::Uninstalled), (LifecycleEvent::Freeze, IntegrationStatus::Frozen)] {
+    for (event, status) in
+        [(LifecycleEvent::Uninstall, IntegrationStatus::Uninstalled), (LifecycleEvent::Freeze, IntegrationStatus::Frozen)]
+    {
         let world = World::new();
         let fleet = world.start().await;
         world.marketplace.next_activation_fails(ActivateError::Retryable { after: Some(Duration::from_secs(60)) });

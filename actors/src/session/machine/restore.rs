@@ -34,21 +34,23 @@ pub(crate) struct Origin {
     pub now: DateTime<Utc>,
 }
 
-/// Whose credentials there are, and whether they were found without a record of them.
-fn identity(stored: Option<&SessionRecord>, credentials: Option<OwnIdentity>) -> (Option<OwnIdentity>, bool) {
-    let Some(record) = stored else {
-        let found = credentials.is_some();
-        return (credentials, found);
-    };
-    let erasing = record.state == SessionState::LoggedOut && record.reason == Some(StateReason::Stopped);
-    match (&record.own, credentials) {
-        (_, _) if erasing => (None, false),
-        (Some(own), _) => (Some(own.clone()), false),
-        (None, credentials) => {
-            let found = credentials.is_some();
-            (credentials, found)
-        }
+/// Whose credentials there are when a session begins.
+struct Identity {
+    own: Option<OwnIdentity>,
+    /// They were found without a record of them.
+    found: bool,
+    /// A log-out was decided, and the process ended before its link did: it is finished now.
+    erase: bool,
+}
+
+fn identity(stored: Option<&SessionRecord>, credentials: Option<OwnIdentity>) -> Identity {
+    let recorded = stored.and_then(|record| record.own.clone());
+    let logged_out = stored.is_some_and(|record| record.state == SessionState::LoggedOut && record.reason == Some(StateReason::Stopped));
+    if logged_out {
+        return Identity { own: None, found: false, erase: recorded.is_some() || credentials.is_some() };
     }
+    let found = recorded.is_none() && credentials.is_some();
+    Identity { own: recorded.or(credentials), found, erase: false }
 }
 
 /// What is shown at first: why it is held, or the final state or rest that was stored; anything else begins anew.
@@ -71,7 +73,7 @@ fn first_wish(origin: &Origin, found: bool) -> Desired {
 impl Machine {
     /// A session before its first step, which must be `Begin`.
     pub(crate) fn new(origin: Origin) -> Self {
-        let (own, found) = identity(origin.stored.as_ref(), origin.credentials.clone());
+        let Identity { own, found, erase } = identity(origin.stored.as_ref(), origin.credentials.clone());
         let (state, reason, since) = first_picture(&origin, found);
         Self {
             company: origin.company,
@@ -109,7 +111,7 @@ impl Machine {
             shown: None,
             actions: Vec::new(),
             notes: Vec::new(),
-            erase: false,
+            erase,
         }
     }
 

@@ -134,3 +134,19 @@ fn credentials_that_turn_void_while_the_link_closes_are_erased_and_not_dialled_w
     rig.is(SessionState::LoggedOut, Some(StateReason::DeviceRemoved));
     assert!(!rig.dials() && matches!(rig.effects[0], Effect::EraseCredentials(Some(_))));
 }
+
+#[test]
+fn a_log_out_that_was_cut_off_is_finished_by_the_next_start() {
+    let mut rig = Rig::online();
+    rig.wish(Wish::LogOut);
+    let linked = rig.persisted().cloned().expect("logged out is stored before the link is gone");
+    assert!(linked.own.is_some());
+    let unlinked = SessionRecord { own: None, ..linked.clone() };
+    for (stored, credentials, erases) in [(linked, None, true), (unlinked.clone(), Some(own()), true), (unlinked, None, false)] {
+        for held in [None, Some(StateReason::Frozen)] {
+            let rig = Rig::of(Origin { credentials: credentials.clone(), held, ..origin(Some(stored.clone())) });
+            assert!(!rig.dials() && !rig.machine.linked());
+            assert_eq!(rig.did(|effect| matches!(effect, Effect::EraseCredentials(Some(record)) if record.own.is_none())), erases);
+        }
+    }
+}

@@ -31,6 +31,7 @@ use crate::ports::{Installation, MarketplaceError};
 use crate::records::{Change, CompanyRecord, EventKind, InboxEntry};
 use crate::session::machine::Wish;
 use crate::task::{OwnedTask, OwnedTimer};
+use crate::view::StateReason;
 
 /// YClients' word is waited for this long; without it the webhook holds.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(3);
@@ -216,8 +217,17 @@ impl Desk {
             Confirmation::Contradicted => {
                 tracing::warn!(inbox.id = question.entry.id.0, "YClients' status contradicts a webhook: it is not acted on");
                 self.inbox.again = !self.remember(&question.entry, EventKind::WebhookContradicted).await;
+                self.go_on_after_all();
                 self.let_postponed_in();
             }
+        }
+    }
+
+    /// The session was stopped for the webhook when it was first read; what that means could not be stored, and now it does not hold.
+    fn go_on_after_all(&mut self) {
+        let stopped = matches!(self.snapshot.view.reason, Some(StateReason::Frozen | StateReason::Uninstalled));
+        if stopped && !self.inbox.again && self.held().is_none() {
+            self.wish(Wish::Renew);
         }
     }
 

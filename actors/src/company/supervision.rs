@@ -81,6 +81,8 @@ impl Desk {
     /// Starts the session's actor on what is stored.
     pub(super) async fn start_session(&mut self, stored: Option<SessionRecord>) {
         let epoch = self.child.epoch() + 1;
+        // Paid again, but a crash came between our record of that and the session's.
+        let thawed = self.held().is_none() && stored.as_ref().is_some_and(|record| record.reason == Some(StateReason::Frozen));
         let args = SessionArgs {
             company_id: self.args.company_id,
             salon_id: self.args.salon_id,
@@ -99,6 +101,8 @@ impl Desk {
                 self.child = Child::Running { actor, epoch };
                 if self.draining {
                     self.wish(Wish::Drain);
+                } else if thawed {
+                    self.wish(Wish::Renew);
                 }
             }
             Err(error) => {

@@ -276,3 +276,62 @@ async fn an_uninstall_or_a_freeze_during_an_activation_ends_it_for_good() {
         assert_eq!((stored.company.integration_status, stored.activation), (status, None));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_salon_that_paid_again_goes_online_although_a_crash_came_between() {
+    let world = World::new();
+    let fleet = world.start().await;
+    let company = active_salon(&world, &fleet, 10).await;
+    world.marketplace.set_installation(salon(10), Installation::Frozen);
+    fleet.accept_webhook(salon(10), LifecycleEvent::Freeze, body()).await.unwrap();
+    until(&company, |view| view.integration == IntegrationStatus::Frozen).await;
+    // The webhook and what it means are stored; what the session makes of it is not.
+    world.records.crash_after(2);
+    fleet.accept_webhook(salon(10), LifecycleEvent::Unfreeze, body()).await.unwrap();
+    let status = || world.records.stored(salon(10)).unwrap().company.integration_status;
+    wait_until("it is unfrozen", || status() == IntegrationStatus::Active).await;
+    let world = World::on(world.records.crash());
+    let fleet = world.start().await;
+    let company = fleet.company(company.company_id()).await.unwrap().unwrap();
+    until_state(&company, SessionState::Online).await;
+    fleet.drain(GRACE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_was_stopped_for_a_webhook_that_does_not_hold_goes_on() {
+    let world = World::new();
+    let fleet = world.start().await;
+    let company = active_salon(&world, &fleet, 10).await;
+    stubborn(&world, &company).await;
+    world.marketplace.set_installation(salon(10), Installation::Frozen);
+    fleet.accept_webhook(salon(10), LifecycleEvent::Freeze, body()).await.unwrap();
+    until_state(&company, SessionState::Idle).await;
+    // Its freeze can't be stored, and when the webhook is read again YClients knows better.
+    world.records.fail_next_commits(1);
+    world.marketplace.set_installation(salon(10), Installation::Active);
+    let view = until_state(&company, SessionState::Online).await;
+    assert_eq!(view.integration, IntegrationStatus::Active);
+    assert!(world.records.timeline(company.company_id()).contains(&EventKind::WebhookContradicted));
+    fleet.drain(GRACE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_activation_given_up_for_a_webhook_that_does_not_hold_begins_with_a_question() {
+    let world = World::new();
+    let fleet = world.start().await;
+    world.marketplace.next_activation_fails(ActivateError::Retryable { after: Some(Duration::from_secs(60)) });
+    let company = world.register(&fleet, 10).await;
+    let _viewer = company.attach().await.unwrap();
+    until_state(&company, SessionState::AwaitingScan).await;
+    world.connector.link(company.company_id()).await.scan(account(1));
+    until(&company, |view| matches!(view.activation, ActivationView::Retrying { .. })).await;
+    stubborn(&world, &company).await;
+    fleet.accept_webhook(salon(10), LifecycleEvent::Freeze, body()).await.unwrap();
+    until_state(&company, SessionState::Idle).await;
+    world.records.fail_next_commits(1);
+    world.marketplace.set_installation(salon(10), Installation::Active);
+    let view = until(&company, |view| view.integration == IntegrationStatus::Active).await;
+    assert!(view.connected());
+    assert_eq!(world.marketplace.activations(salon(10)), 1);
+    fleet.drain(GRACE).await;
+}

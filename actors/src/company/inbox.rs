@@ -171,6 +171,14 @@ impl Desk {
         self.handled(changes, record).await
     }
 
+    /// The session's link is being closed for this reason, and nobody may open another.
+    pub(super) fn stopping_for(&self) -> Option<StateReason> {
+        match &self.inbox.at {
+            Place::Stopping(_, ending) => Some(ending.reason()),
+            Place::Free | Place::Asking { .. } | Place::Doubting { .. } | Place::Handling { .. } | Place::Resting { .. } => None,
+        }
+    }
+
     /// A webhook that came before it ends a session and is not carried out yet: a registration now would be taken back by it.
     pub(super) fn webhook_comes_first(&self) -> bool {
         match self.inbox.at {

@@ -74,8 +74,9 @@ pub(super) fn held(record: &CompanyRecord) -> Option<StateReason> {
 }
 
 impl Desk {
+    /// Why the session may not run: by the record, or because it is being stopped for what the record will say.
     pub(super) fn held(&self) -> Option<StateReason> {
-        self.record.as_ref().and_then(held)
+        self.stopping_for().or_else(|| self.record.as_ref().and_then(held))
     }
 
     /// Starts the session's actor on what is stored.

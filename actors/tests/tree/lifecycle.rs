@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use frontdesk_actors::company::{ActivateRequestError, QrError};
+use frontdesk_actors::company::{ActivateRequestError, PairingError, QrError};
 use frontdesk_actors::events::Fact;
 use frontdesk_actors::fleet::{RegisterError, Registration};
 use frontdesk_actors::ports::{ActivateError, Installation, LinkCommand, SignedOwner};
@@ -334,4 +334,25 @@ async fn an_activation_given_up_for_a_webhook_that_does_not_hold_begins_with_a_q
     assert!(view.connected());
     assert_eq!(world.marketplace.activations(salon(10)), 1);
     fleet.drain(GRACE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_starts_a_session_while_an_uninstall_closes_its_link() {
+    let world = World::new();
+    let fleet = world.start().await;
+    let company = active_salon(&world, &fleet, 10).await;
+    stubborn(&world, &company).await;
+    let opened = world.connector.opened(company.company_id());
+    world.marketplace.set_installation(salon(10), Installation::NotInstalled);
+    fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, body()).await.unwrap();
+    let view = until_state(&company, SessionState::Idle).await;
+    assert_eq!(view.integration, IntegrationStatus::Active, "the link has not let go yet");
+    assert_eq!(company.request_qr().await, Err(QrError::NotAllowed));
+    let phone = "+79161234567".parse().unwrap();
+    assert_eq!(company.request_pairing_code(phone).await, Err(PairingError::NotAllowed));
+    company.reconnect().await.unwrap();
+    company.restart().await.unwrap();
+    until(&company, |view| view.integration == IntegrationStatus::Uninstalled).await;
+    fleet.drain(GRACE).await;
+    assert_eq!(world.connector.opened(company.company_id()), opened);
 }

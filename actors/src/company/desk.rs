@@ -217,7 +217,10 @@ impl Desk {
             Ok(()) => {
                 self.news.clear();
                 self.commit_failures = 0;
-                self.commit_again = None;
+                if self.commit_again.take().is_some() {
+                    // What waited for its next try is more than this commit: a webhook may have to be read again.
+                    let _ = self.myself.send_message(CompanyMsg::CommitAgain);
+                }
                 self.record = Some(next);
                 Ok(())
             }

@@ -303,3 +303,18 @@ async fn an_integrators_key_opens_its_company_and_survives_the_activation() {
     assert_eq!((now.integration_status, now.phone.is_some()), (IntegrationStatus::Active, true));
     fleet.drain(GRACE).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_whose_commit_failed_is_read_again_although_another_commit_works_meanwhile() {
+    let world = World::new();
+    let fleet = world.start_with(settings()).await;
+    let company = active_salon(&world, &fleet, 10).await;
+    world.marketplace.set_installation(salon(10), Installation::NotInstalled);
+    fleet.accept_webhook(salon(10), LifecycleEvent::Uninstall, json!({})).await.unwrap();
+    // That the session rests, and that the salon is removed.
+    world.records.fail_next_commits(2);
+    world.sink.until(|fact| matches!(fact, Fact::WebhookHandled { ok: false, .. })).await;
+    company.rotate_webhook_secret().await.unwrap();
+    until(&company, |view| view.integration == IntegrationStatus::Uninstalled).await;
+    fleet.drain(GRACE).await;
+}

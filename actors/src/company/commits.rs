@@ -112,12 +112,15 @@ pub(crate) fn of_uninstall(
     (next, changes)
 }
 
-/// The plan is due: webhooks, what the timeline's lines hold and, unless somebody registered the salon again, its name.
+/// The plan is due: webhooks, what the timeline's lines hold and, unless somebody registered the salon again, its name and what came into its
+/// vault since the removal.
 pub(crate) fn of_erasure(record: &CompanyRecord, plan: &Erasure, now: DateTime<Utc>) -> (CompanyRecord, Vec<Change>) {
     let mut next = record.clone();
     let mut changes = vec![Change::EraseSalonData(record.company_id, plan.removed_at)];
     if record.integration_status == IntegrationStatus::Uninstalled {
         next = CompanyRecord { title: None, timezone: UNKNOWN_ZONE.to_owned(), whatsapp_connected_at: None, updated_at: now, ..next };
+        // A link that was cut may have written once more after the removal.
+        changes.push(Change::EraseSession(record.company_id));
         changes.push(Change::PutCompany(Box::new(next.clone())));
     }
     changes.push(event(record, EventKind::SalonErased, Value::Null, now));

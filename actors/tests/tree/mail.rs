@@ -12,7 +12,7 @@ use frontdesk_actors::records::{
     Sameness,
 };
 use frontdesk_actors::settings::FleetSettings;
-use frontdesk_actors::testing::{Call, World, salon, until, wait_until};
+use frontdesk_actors::testing::{Call, World, account, salon, until, wait_until};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -316,5 +316,26 @@ async fn a_webhook_whose_commit_failed_is_read_again_although_another_commit_wor
     world.sink.until(|fact| matches!(fact, Fact::WebhookHandled { ok: false, .. })).await;
     company.rotate_webhook_secret().await.unwrap();
     until(&company, |view| view.integration == IntegrationStatus::Uninstalled).await;
+    fleet.drain(GRACE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_late_link_leaves_of_a_removed_salon_is_erased_and_a_new_link_is_not() {
+    let world = World::new();
+    let fleet = world.start().await;
+    let mut ids = Vec::new();
+    for id in [10, 11] {
+        let company = active_salon(&world, &fleet, id).await;
+        world.marketplace.set_installation(salon(id), Installation::NotInstalled);
+        fleet.accept_webhook(salon(id), LifecycleEvent::Uninstall, json!({})).await.unwrap();
+        until(&company, |view| view.integration == IntegrationStatus::Uninstalled).await;
+        world.connector.store_credentials(company.company_id(), &account(1)).await.unwrap();
+        ids.push(company.company_id());
+    }
+    world.marketplace.set_installation(salon(11), Installation::Pending);
+    world.register(&fleet, 11).await;
+    world.clock.advance(TimeDelta::hours(23) + TimeDelta::minutes(1));
+    assert_eq!(fleet.sweep().await.unwrap().erased, 2);
+    assert_eq!((world.records.has_vault(ids[0]), world.records.has_vault(ids[1])), (false, true));
     fleet.drain(GRACE).await;
 }

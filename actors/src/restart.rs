@@ -64,6 +64,12 @@ impl RestartBudget {
         Verdict::Restart(doubled(RESTART_AFTER, RESTART_AFTER_AT_MOST, times))
     }
 
+    /// Another start would end the same way: none until a person acts.
+    pub(crate) fn park(&mut self) -> Verdict {
+        self.parked = true;
+        Verdict::Park
+    }
+
     /// A person acted: all restarts are available again.
     pub(crate) fn refill(&mut self) {
         self.crashes.clear();

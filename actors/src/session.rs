@@ -3,7 +3,8 @@
 //! The shell carries the machine's effects out in order. A commit that fails holds back everything after it and is tried again, 100 ms
 //! doubling to 5 s, for as long as it takes: nothing is shown that is not stored, and the link stays up meanwhile, because
 //! a full disk must not take every salon off line. Only when [`HELD_AT_MOST`] effects wait does the actor give up and let the company
-//! restart it. One thing is told meanwhile: a session that was shown online and is not any more.
+//! restart it. What the store refuses [`REFUSED_AT_MOST`] times it refuses for good: the actor ends as [`Unstorable`] and the company parks it. One
+//! thing is told meanwhile: a session that was shown online and is not any more.
 
 mod link;
 pub(crate) mod machine;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use thiserror::Error;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
@@ -20,7 +22,7 @@ use crate::company::CompanyMsg;
 use crate::events::Fact;
 use crate::fleet::{DialPermit, FleetMsg, Lane};
 use crate::ids::{CompanyId, Generation, OwnIdentity, SalonId};
-use crate::ports::{LinkEnd, LinkFact, LinkRequest, Ports};
+use crate::ports::{LinkEnd, LinkFact, LinkRequest, Ports, RecordsError};
 use crate::records::{Change, SessionRecord};
 use crate::restart::doubled;
 use crate::session::link::Link;
@@ -33,6 +35,8 @@ use crate::view::{NextStep, SessionState, SessionView, StateReason};
 pub(crate) const COMMIT_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// Effects that may wait behind a failing commit. A session that loses and finds its link every second for minutes stays below.
 const HELD_AT_MOST: usize = 1024;
+/// Refusals of one commit after which the store is taken at its word.
+const REFUSED_AT_MOST: u32 = 3;
 /// Wait before the credentials are looked up again after the store failed.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -82,6 +86,11 @@ pub(crate) struct SessionArgs {
     pub viewers: bool,
 }
 
+/// How a session ends whose record the store refuses: starting it again would end the same way.
+#[derive(Debug, Error)]
+#[error("the store refuses the session's record")]
+pub(crate) struct Unstorable;
+
 /// The actor. Its memory is [`Shell`].
 pub(crate) struct Session;
 
@@ -98,6 +107,8 @@ pub(crate) struct Shell {
     held: VecDeque<Effect>,
     commit_again: Option<OwnedTimer>,
     failures: u32,
+    /// Of those, the latest that were refusals.
+    refusals: u32,
     stopping: bool,
     /// What the company was told last.
     told: Option<Box<Snapshot>>,
@@ -120,6 +131,7 @@ impl Actor for Session {
             held: VecDeque::new(),
             commit_again: None,
             failures: 0,
+            refusals: 0,
             stopping: false,
             told: None,
         })
@@ -205,7 +217,7 @@ impl Shell {
     }
 
     /// Credentials of a pairing whose record a crash cut off. Not asked for when the record names the account, or nothing may run.
-    async fn unrecorded_credentials(&self) -> Result<Option<OwnIdentity>, crate::ports::RecordsError> {
+    async fn unrecorded_credentials(&self) -> Result<Option<OwnIdentity>, RecordsError> {
         let recorded = self.args.stored.as_ref().is_some_and(|record| record.own.is_some());
         if recorded || self.args.held.is_some() {
             return Ok(None);
@@ -237,10 +249,9 @@ impl Shell {
             if let Some(changes) = durable(effect, self.args.company_id)
                 && let Err(error) = self.args.ports.records.commit(changes).await
             {
-                self.failed(&error, myself);
-                return Ok(());
+                return Ok(self.failed(&error, myself)?);
             }
-            self.failures = 0;
+            (self.failures, self.refusals) = (0, 0);
             if let Some(effect) = self.held.pop_front() {
                 self.perform(effect, myself);
             }
@@ -249,13 +260,21 @@ impl Shell {
         Ok(())
     }
 
-    fn failed(&mut self, error: &crate::ports::RecordsError, myself: &ActorRef<SessionMsg>) {
+    fn failed(&mut self, error: &RecordsError, myself: &ActorRef<SessionMsg>) -> Result<(), Unstorable> {
         tracing::error!(error = %error, "the session's record can't be stored; trying again");
         self.args.ports.events.publish(&Fact::CommitFailed { company: self.args.company_id });
+        self.refusals = match error {
+            RecordsError::Refused(_) => self.refusals.saturating_add(1),
+            RecordsError::Overloaded | RecordsError::Closed | RecordsError::Failed(_) => 0,
+        };
+        if self.refusals >= REFUSED_AT_MOST {
+            return Err(Unstorable);
+        }
         let wait = doubled(COMMIT_AGAIN.0, COMMIT_AGAIN.1, self.failures);
         self.failures = self.failures.saturating_add(1);
         self.commit_again = Some(OwnedTimer::start(myself, wait, SessionMsg::CommitAgain));
         self.admit_silence();
+        Ok(())
     }
 
     /// What comes next can't be stored, so it can't be shown; but what is shown must not say `Online` when WhatsApp does not answer.

@@ -263,7 +263,7 @@ impl From<CallError> for ApiError {
             CallError::Timeout => ("TIMEOUT", "No answer in time. Look at the status before you repeat the request."),
             CallError::Unavailable => ("UNAVAILABLE", "The server is starting or stopping. Try again in a few seconds."),
             CallError::Records(RecordsError::Overloaded) => ("BUSY", "The store is busy. Try again in a few seconds."),
-            CallError::Records(RecordsError::Closed | RecordsError::Failed(_)) => {
+            CallError::Records(RecordsError::Closed | RecordsError::Failed(_) | RecordsError::Refused(_)) => {
                 ("STORE_UNAVAILABLE", "Nothing can be stored right now. Try again later; nothing was changed.")
             }
         };

@@ -65,7 +65,20 @@ impl Fault {
         }
     }
 
-    /// The text for [`RecordsError::Failed`] and the log: the step and its causes, never data.
+    /// The answer to the one request it broke. Asked again, that would meet the same, unless engine or disk had a bad moment.
+    pub(super) fn refusal(self) -> RecordsError {
+        match self {
+            Self::Engine { .. } | Self::Panicked { .. } | Self::File { .. } => self.into(),
+            Self::Sealed { .. }
+            | Self::Unreadable { .. }
+            | Self::NewerRecord { .. }
+            | Self::Incomplete { .. }
+            | Self::TooLarge { .. }
+            | Self::Refused { .. } => RecordsError::Refused(self.describe()),
+        }
+    }
+
+    /// The text for [`RecordsError`] and the log: the step and its causes, never data.
     pub(super) fn describe(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);

@@ -229,7 +229,7 @@ impl Writer {
                 }
                 Err(fault) => {
                     request.span().in_scope(|| tracing::warn!(reason = %fault.describe(), "store.request_refused"));
-                    request.settle(Err(fault.into()));
+                    request.settle(Err(fault.refusal()));
                 }
             }
         }

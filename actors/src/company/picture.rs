@@ -73,15 +73,27 @@ fn recorded(record: &SessionRecord, now: DateTime<Utc>) -> SessionView {
     }
 }
 
+/// Until when an actor is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outage {
+    /// It is started again then.
+    Until(DateTime<Utc>),
+    /// A person has to act.
+    Parked(StateReason),
+}
+
 /// The session's picture while its actor is down: never `Online`, no codes, and of limits nothing is known.
-pub(crate) fn session_down(last: &SessionView, retry_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> SessionView {
-    let parked = retry_at.is_none();
+pub(crate) fn session_down(last: &SessionView, outage: Outage, now: DateTime<Utc>) -> SessionView {
+    let (state, reason, retry_at, action) = match outage {
+        Outage::Until(due) => (SessionState::Backoff, None, Some(due), NextStep::Wait),
+        Outage::Parked(reason) => (SessionState::Parked, Some(reason), None, NextStep::ContactSupport),
+    };
     SessionView {
-        state: if parked { SessionState::Parked } else { SessionState::Backoff },
+        state,
         since: now,
-        reason: parked.then_some(StateReason::CrashedTooOften),
+        reason,
         retry_at,
-        action: Some(if parked { NextStep::ContactSupport } else { NextStep::Wait }),
+        action: Some(action),
         qr: None,
         pairing: None,
         passkey: None,

@@ -1,4 +1,5 @@
-//! The company as supervisor of its session: one_for_one, a budget of restarts, then parked until a person acts.
+//! The company as supervisor of its session: one_for_one, a budget of restarts, then parked until a person acts. Parked at once when the store refuses
+//! the session's record.
 
 use chrono::TimeDelta;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef};
@@ -6,12 +7,12 @@ use tokio::time::Instant;
 
 use super::actor::CompanyMsg;
 use super::desk::Desk;
-use super::picture;
+use super::picture::{self, Outage};
 use crate::events::Fact;
 use crate::records::{CompanyRecord, IntegrationStatus, SessionRecord};
 use crate::restart::Verdict;
 use crate::session::machine::{Snapshot, Wish};
-use crate::session::{Session, SessionArgs, SessionMsg};
+use crate::session::{Session, SessionArgs, SessionMsg, Unstorable};
 use crate::task::OwnedTimer;
 use crate::view::StateReason;
 
@@ -33,7 +34,7 @@ pub(super) enum Child {
         /// When it is due.
         _again: OwnedTimer,
     },
-    /// Crashed too often.
+    /// Crashed too often, or can't be stored.
     Parked {
         /// Number of the crashed one.
         epoch: u64,
@@ -57,6 +58,25 @@ impl Child {
 
     fn is(&self, id: ActorId) -> bool {
         matches!(self, Self::Running { actor, .. } if actor.get_id() == id)
+    }
+}
+
+/// How a session's actor ended.
+#[derive(Debug, Clone, Copy)]
+enum Fall {
+    /// It may do better next time.
+    Crashed,
+    /// See [`Unstorable`].
+    Unstorable,
+}
+
+impl Fall {
+    /// Why it is parked.
+    fn reason(self) -> StateReason {
+        match self {
+            Self::Crashed => StateReason::CrashedTooOften,
+            Self::Unstorable => StateReason::StoreFailed,
+        }
     }
 }
 
@@ -108,7 +128,7 @@ impl Desk {
             }
             Err(error) => {
                 tracing::error!(error = %error, "the session's actor does not start");
-                self.session_crashed(epoch);
+                self.session_crashed(epoch, Fall::Crashed);
             }
         }
     }
@@ -126,29 +146,34 @@ impl Desk {
         if let Some(error) = error {
             tracing::error!(error = %error, "the session's actor crashed");
         }
-        self.session_crashed(self.child.epoch());
+        let unstorable = error.is_some_and(|error| error.is::<Unstorable>());
+        self.session_crashed(self.child.epoch(), if unstorable { Fall::Unstorable } else { Fall::Crashed });
         self.codes.fail();
         // Its link died with it: whoever waits for the session to stop may go on.
         self.session_stopped().await;
         self.settle().await;
     }
 
-    fn session_crashed(&mut self, epoch: u64) {
+    fn session_crashed(&mut self, epoch: u64, fall: Fall) {
         let now = self.args.ports.clock.now();
-        let retry_at = match self.budget.crashed(Instant::now(), now) {
+        let verdict = match fall {
+            Fall::Crashed => self.budget.crashed(Instant::now(), now),
+            Fall::Unstorable => self.budget.park(),
+        };
+        let outage = match verdict {
             Verdict::Restart(after) => {
                 let again = OwnedTimer::start(&self.myself, after, CompanyMsg::SessionDue);
                 self.child = Child::Down { epoch, _again: again };
-                Some(now + TimeDelta::from_std(after).unwrap_or_default())
+                Outage::Until(now + TimeDelta::from_std(after).unwrap_or_default())
             }
             Verdict::Park => {
                 self.child = Child::Parked { epoch };
-                tracing::error!("the session crashed too often and is parked until somebody acts");
+                tracing::error!(reason = ?fall.reason(), "the session is parked until somebody acts");
                 self.publish(&Fact::Parked { company: self.args.company_id });
-                None
+                Outage::Parked(fall.reason())
             }
         };
-        let view = picture::session_down(&self.snapshot.view, retry_at, now);
+        let view = picture::session_down(&self.snapshot.view, outage, now);
         self.snapshot = Snapshot { view, linked: self.snapshot.linked, link_gone: true };
         self.session_moved();
     }

@@ -9,12 +9,13 @@ use tokio::time::Instant;
 
 use super::DrainReport;
 use super::actor::{Drain, FleetMsg, Root};
+use crate::company::picture::Outage;
 use crate::company::{CompanyMsg, picture};
 use crate::events::Fact;
 use crate::ids::CompanyId;
 use crate::restart::Verdict;
 use crate::task::OwnedTimer;
-use crate::view::{LimitKind, SessionState};
+use crate::view::{LimitKind, SessionState, StateReason};
 
 impl Root {
     /// The supervision event of a company's actor.
@@ -47,21 +48,21 @@ impl Root {
     pub(super) fn company_crashed(&mut self, id: CompanyId) {
         let Some(entry) = self.companies.get_mut(&id) else { return };
         let now = self.ports.clock.now();
-        let retry_at = match entry.budget.crashed(Instant::now(), now) {
+        let outage = match entry.budget.crashed(Instant::now(), now) {
             Verdict::Restart(after) => {
                 entry.restart = Some(OwnedTimer::start(&self.myself, after, FleetMsg::RestartDue(id)));
-                Some(now + TimeDelta::from_std(after).unwrap_or_default())
+                Outage::Until(now + TimeDelta::from_std(after).unwrap_or_default())
             }
             Verdict::Park => {
                 entry.parked = true;
-                None
+                Outage::Parked(StateReason::CrashedTooOften)
             }
         };
         entry.view.send_modify(|view| {
-            view.session = picture::session_down(&view.session, retry_at, now);
+            view.session = picture::session_down(&view.session, outage, now);
             view.restarts.company = entry.budget.shown();
         });
-        if retry_at.is_none() {
+        if entry.parked {
             tracing::error!(company.id = %id, "the company crashed too often and is parked until somebody acts");
             let salon = entry.handle.salon_id();
             let reason = entry.view.borrow().session.reason;

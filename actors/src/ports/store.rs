@@ -73,6 +73,10 @@ pub enum RecordsError {
     /// Disk, corruption, sealing: an operator must act. The text names the failed step, never data.
     #[error("the store failed: {0}")]
     Failed(String),
+    /// This write can't be stored: against a rule, too large, or beside something unreadable. The store goes on, and the same write will be refused
+    /// again. The text names the rule, never data.
+    #[error("the store refuses it: {0}")]
+    Refused(String),
 }
 
 /// Sealed key-value rooms for the protocol library's own state, one room per company. Kept apart from [`Records`] so that the WhatsApp adapter

@@ -46,6 +46,7 @@ struct Store {
     commits: u64,
     failing: u64,
     failing_for: HashSet<CompanyId>,
+    refusing: HashSet<CompanyId>,
     crash_in: Option<u64>,
     closed: bool,
 }
@@ -73,10 +74,16 @@ impl MemoryRecords {
         self.lock().failing_for.insert(company);
     }
 
+    /// Every commit about this company is refused, until [`MemoryRecords::mend`].
+    pub fn refuse_commits_of(&self, company: CompanyId) {
+        self.lock().refusing.insert(company);
+    }
+
     /// Commits work again.
     pub fn mend(&self) {
         let mut store = self.lock();
         store.failing_for.clear();
+        store.refusing.clear();
         store.failing = 0;
     }
 
@@ -284,9 +291,13 @@ impl Records for MemoryRecords {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), RecordsError> {
-        let fails = changes.iter().any(|change| self.lock().failing_for.contains(&whose(change)));
-        if fails {
-            return Err(RecordsError::Failed("scripted failure of one company".into()));
+        for company in changes.iter().map(whose) {
+            if self.lock().failing_for.contains(&company) {
+                return Err(RecordsError::Failed("scripted failure of one company".into()));
+            }
+            if self.lock().refusing.contains(&company) {
+                return Err(RecordsError::Refused("scripted refusal of one company".into()));
+            }
         }
         self.write(|disk| changes.into_iter().for_each(|change| disk.apply(change)))
     }

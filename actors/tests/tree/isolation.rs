@@ -9,7 +9,7 @@ use frontdesk_actors::fleet::CallError;
 use frontdesk_actors::ports::{LinkEnd, LossKind};
 use frontdesk_actors::settings::FleetSettings;
 use frontdesk_actors::testing::{World, account, until, until_state, wait_until};
-use frontdesk_actors::view::{SessionState, StateReason};
+use frontdesk_actors::view::{NextStep, SessionState, StateReason};
 use tokio::time::Instant;
 
 use crate::faults::active_salon;
@@ -72,6 +72,29 @@ async fn a_store_that_refuses_one_company_leaves_the_others_alone_and_that_one_h
     world.records.mend();
     until_state(&struck, SessionState::Replaced).await;
     struck.reconnect().await.unwrap();
+    until_state(&struck, SessionState::Online).await;
+    fleet.drain(GRACE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_whose_record_is_refused_three_times_is_parked_at_once_and_comes_back_when_a_person_acts() {
+    let world = World::new();
+    let fleet = world.start().await;
+    let struck = active_salon(&world, &fleet, 10).await;
+    let other = active_salon(&world, &fleet, 11).await;
+    let began = Instant::now();
+    world.records.refuse_commits_of(struck.company_id());
+    world.connector.link(struck.company_id()).await.end(LinkEnd::Replaced);
+    let view = until_state(&struck, SessionState::Parked).await;
+    assert_eq!((view.session.reason, view.session.action), (Some(StateReason::StoreFailed), Some(NextStep::ContactSupport)));
+    assert!(view.restarts.session.parked && !view.restarts.company.parked);
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(world.sink.count(|fact| matches!(fact, Fact::SessionRestarted { .. })), 0);
+    assert_eq!(world.sink.count(|fact| matches!(fact, Fact::Parked { .. })), 1);
+    lives(&world, &other).await;
+
+    world.records.mend();
+    struck.restart().await.unwrap();
     until_state(&struck, SessionState::Online).await;
     fleet.drain(GRACE).await;
 }

@@ -232,12 +232,12 @@ async fn a_commit_with_one_bad_change_changes_nothing() {
         Change::PutSession(session(company.company_id, Desired::Online)),
         Change::PutCompany(Box::new(moved)),
     ];
-    assert!(matches!(store.commit(changes).await, Err(RecordsError::Failed(_))));
+    assert!(matches!(store.commit(changes).await, Err(RecordsError::Refused(_))));
     assert_eq!(store.events(company.company_id, 10).await.unwrap().len(), 1);
     assert_eq!(stored(&store, 1).await.session, None);
     assert_eq!(active(&store).await, Vec::<u64>::new());
     let mut stranger = company.clone();
     stranger.company_id = company_id(9);
     let taken = store.commit(vec![Change::PutCompany(Box::new(stranger))]).await;
-    assert!(matches!(taken, Err(RecordsError::Failed(_))));
+    assert!(matches!(taken, Err(RecordsError::Refused(_))));
 }

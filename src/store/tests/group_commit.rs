@@ -118,7 +118,7 @@ async fn a_refused_request_does_not_spoil_the_commit_of_the_others() {
     let bad = store.commit(vec![frontdesk_actors::records::Change::PutCompany(Box::new(moved))]);
     let good = store.create_company(new_company(7));
     let (bad, good, ()) = tokio::join!(bad, good, async { drop(release) });
-    assert!(matches!(bad, Err(RecordsError::Failed(_))));
+    assert!(matches!(bad, Err(RecordsError::Refused(_))));
     assert_eq!(good.unwrap().company_id, company_id(2));
 }
 

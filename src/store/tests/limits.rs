@@ -60,7 +60,7 @@ async fn free_form_json_that_is_too_long_is_replaced_by_its_length() {
     assert_eq!(store.events(company.company_id, 1).await.unwrap()[0].data, left_out);
     company.title = Some("я".repeat(100_000));
     let refused = store.commit(vec![Change::PutCompany(Box::new(company))]).await;
-    assert!(matches!(refused, Err(RecordsError::Failed(_))));
+    assert!(matches!(refused, Err(RecordsError::Refused(_))));
 }
 
 /// The engine never syncs the files it makes for pages over 128 KiB: there must be none, however long the values and their neighbours are.

@@ -165,6 +165,9 @@ pub struct SessionRecord {
     pub not_before: Option<DateTime<Utc>>,
     /// The linked account.
     pub own: Option<OwnIdentity>,
+    /// When the one probe after `Replaced` was made, or its moment passed. Absent in what an older program wrote.
+    #[serde(default)]
+    pub probed_at: Option<DateTime<Utc>>,
 }
 
 /// How far an activation got. Stored sealed: it holds the key.

@@ -53,7 +53,7 @@ mod tests {
         };
         let company = records.create_company(new).await.unwrap();
         let (company_id, desired) = (company.company_id, Desired::Online);
-        let session = SessionRecord { company_id, desired, state, reason: None, since: then, not_before: None, own: None };
+        let session = SessionRecord { company_id, desired, state, reason: None, since: then, not_before: None, own: None, probed_at: None };
         StoredCompany { company, session: Some(session), activation: None }
     }
 

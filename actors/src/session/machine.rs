@@ -115,7 +115,7 @@ pub(crate) struct Machine {
     losses: u32,
     /// The one immediate reconnect after 515 is used up until the link was stable, or the next `Paired`.
     restarted: bool,
-    /// When the one probe after `Replaced` was made; forgotten when somebody took the link back.
+    /// When the one probe after `Replaced` was made; stored, and forgotten when somebody took the link back or with the credentials.
     replaced_probed: Option<DateTime<Utc>>,
     /// See [`Calm`].
     calm: Option<Calm>,

@@ -36,6 +36,7 @@ pub async fn linked_salons(world: &World, n: u32) {
             since: now,
             not_before: None,
             own: Some(account(id)),
+            probed_at: None,
         };
         world.connector.store_credentials(company.company_id, &account(id)).await.unwrap();
         let changes = vec![Change::PutCompany(Box::new(company)), Change::PutSession(session)];

@@ -87,6 +87,7 @@ fn version_1_of_session_and_activation_load() {
         since: moment(),
         not_before: Some(later()),
         own: Some(OwnIdentity { phone: phone(), lid: Some("1@lid".to_owned()) }),
+        probed_at: None,
     };
     loads(fixture!("v1/session"), &session);
     loads(fixture!("v1/activation"), &ActivationRecord { window_ends_at: later(), ..activation(company_id(12)) });

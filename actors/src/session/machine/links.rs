@@ -287,10 +287,14 @@ impl Machine {
 
     fn replaced(&mut self, at: Moment) {
         self.enter(SessionState::Replaced, Some(StateReason::StreamReplaced), at.now);
-        let lately = self.replaced_probed.is_some_and(|probed| between(probed, at.now) < REPLACED_AGAIN_WITHIN);
-        if !lately {
+        if !self.probed_lately(at.now) {
             self.await_probe(self.settings.replaced_probe_after, at.now);
         }
+    }
+
+    /// Two programs that take turns must not go on for ever, across restarts neither.
+    pub(super) fn probed_lately(&self, now: DateTime<Utc>) -> bool {
+        self.replaced_probed.is_some_and(|probed| between(probed, now) < REPLACED_AGAIN_WITHIN)
     }
 
     fn banned(&mut self, reason: StateReason, expires_in: Option<Duration>, at: Moment) {

@@ -121,6 +121,7 @@ impl Machine {
             since: same.map_or(self.since, |stored| stored.since),
             not_before: self.not_before,
             own: self.own.clone(),
+            probed_at: self.replaced_probed,
         })
     }
 

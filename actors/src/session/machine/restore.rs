@@ -97,7 +97,7 @@ impl Machine {
             account: Account::default(),
             losses: 0,
             restarted: false,
-            replaced_probed: None,
+            replaced_probed: origin.stored.as_ref().and_then(|record| record.probed_at),
             calm: None,
             unanswered: 0,
             asked_at: None,
@@ -143,8 +143,11 @@ impl Machine {
         }
     }
 
-    /// Keeps the appointment of the one probe, unless the moment passed while the process was down.
+    /// Keeps the appointment of the one probe, unless it was made before, or the moment passed while the process was down.
     fn resume_replaced(&mut self, at: Moment) {
+        if self.probed_lately(at.now) {
+            return;
+        }
         let waited = between(self.since, at.now);
         match self.settings.replaced_probe_after.checked_sub(waited) {
             Some(left) => self.await_probe(left, at.now),

@@ -72,6 +72,7 @@ fn record(state: SessionState, desired: Desired, linked: bool) -> SessionRecord 
         since: start(),
         not_before: None,
         own: linked.then(own),
+        probed_at: None,
     }
 }
 

@@ -262,6 +262,7 @@ impl Machine {
     pub(super) fn forget_credentials(&mut self) {
         self.own = None;
         self.code_for = None;
+        self.replaced_probed = None;
         self.limits_void();
         self.desired = Desired::Stopped;
         self.erase = true;

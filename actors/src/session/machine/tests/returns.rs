@@ -176,3 +176,28 @@ fn an_operators_restart_closes_the_link_in_good_order_and_opens_another() {
     rig.wish(Wish::Restart).end(LinkEnd::Closed);
     assert!(rig.dials(), "fresh codes");
 }
+
+#[test]
+fn a_restart_does_not_forget_that_the_one_probe_was_made() {
+    let mut rig = Rig::online();
+    rig.end(LinkEnd::Replaced).due(TimerKind::ReplacedProbe);
+    assert_eq!(rig.persisted().expect("the probe is stored before it is made").probed_at, Some(start()));
+    rig.give(Input::DialGranted).say(LinkFact::Online(own())).end(LinkEnd::Replaced);
+    let stored = rig.persisted().cloned();
+    let again = |hours: i64| {
+        let now = start() + TimeDelta::hours(hours);
+        let stored = stored.clone().map(|record| SessionRecord { since: now, ..record });
+        let origin = Origin { now, ..origin(stored) };
+        let mut rig = Rig { machine: Machine::new(origin), now, dice: 1.0, effects: Vec::new() };
+        rig.give(Input::Begin);
+        rig.is(SessionState::Replaced, Some(StateReason::StreamReplaced));
+        rig
+    };
+    let mut lately = again(23);
+    assert!(!lately.armed(TimerKind::ReplacedProbe));
+    assert_eq!(lately.machine.retry_at, None);
+    assert!(again(24).armed(TimerKind::ReplacedProbe), "another day, another story");
+    lately.wish(Wish::Reconnect);
+    assert!(lately.dials());
+    assert_eq!(lately.persisted().unwrap().probed_at, None, "taken back by a person: one probe again");
+}

@@ -28,6 +28,8 @@ impl Ending {
 
 /// Entries read from the store at once.
 pub(crate) const BATCH: usize = 64;
+/// Entries looked through for an ending while data rests, each time a webhook comes.
+pub(crate) const LOOKED_THROUGH: usize = 256;
 
 /// First wait before a webhook is tried again, and the longest.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));

@@ -7,10 +7,11 @@
 //!          │                 ▼ │ once more                  │
 //!          │               Doubting                         │
 //!          └─ data ──────▶ Handling ─ handled, given up ────┘
-//!                            └─ failed ─▶ Resting ─▶ Free
+//!                            └─ failed, took its time ─▶ Resting ─▶ Free
 //! ```
 //!
-//! An ending overtakes data before it, also while that rests.
+//! An ending overtakes data before it, also while that rests. A run of data that takes long rests for a moment between two events, so that an ending
+//! behind it is seen.
 //!
 //! What a step means is committed together with its tick in the inbox. A crash or a failed commit before that leaves the webhook where it was: it is
 //! read again, and doing it twice is harmless.
@@ -26,7 +27,7 @@ use super::actor::CompanyMsg;
 use super::desk::Desk;
 use super::{activation, commits};
 use crate::events::Fact;
-use crate::inbox::{BATCH, Confirmation, Deed, Ending, QUESTIONS, confirm, decide, first};
+use crate::inbox::{BATCH, Confirmation, Deed, Ending, LOOKED_THROUGH, QUESTIONS, confirm, decide, first};
 use crate::ports::{Installation, MarketplaceError};
 use crate::records::{Change, CompanyRecord, EventKind, InboxEntry};
 use crate::session::machine::Wish;
@@ -97,7 +98,9 @@ impl Desk {
             return; // it is read when that has its next try
         }
         while matches!(self.inbox.at, Place::Free | Place::Resting { .. }) && !self.draining {
-            let waiting = self.args.ports.records.pending_inbox(self.args.company_id, BATCH).await;
+            let resting = matches!(self.inbox.at, Place::Resting { .. });
+            let limit = if resting { LOOKED_THROUGH } else { BATCH };
+            let waiting = self.args.ports.records.pending_inbox(self.args.company_id, limit).await;
             let mut waiting = match waiting {
                 Ok(waiting) if waiting.is_empty() => return,
                 Ok(waiting) => waiting,
@@ -107,11 +110,12 @@ impl Desk {
                 }
             };
             let first = first(waiting.iter().map(|entry| &entry.entry.event));
-            if first == 0 && matches!(self.inbox.at, Place::Resting { .. }) {
+            if first == 0 && resting {
                 return; // only what overtakes disturbs the rest
             }
             self.inbox.at = Place::Free;
             waiting[..=first].rotate_right(1);
+            waiting.truncate(BATCH);
             self.work_through(waiting).await;
             if self.commit_pending() {
                 return;

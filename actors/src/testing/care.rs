@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -24,6 +25,7 @@ enum Trouble {
 #[derive(Debug, Default)]
 struct Script {
     troubles: HashMap<u64, Trouble>,
+    latency: Duration,
     seen: Vec<(CompanyId, u64)>,
 }
 
@@ -42,6 +44,11 @@ impl FakeCare {
     /// The next `times` events about this thing crash whoever acts on them.
     pub fn panic(&self, resource_id: u64, times: u32) {
         self.lock().troubles.insert(resource_id, Trouble::Panics(times));
+    }
+
+    /// Every event takes this long.
+    pub fn set_latency(&self, latency: Duration) {
+        self.lock().latency = latency;
     }
 
     /// Things whose events were acted on, in order.
@@ -71,6 +78,10 @@ impl DataCare for FakeCare {
     async fn handle(&self, company: CompanyId, salon: SalonId, event: &DataEvent, body: &Value) -> Result<(), CareError> {
         NoCare.handle(company, salon, event, body).await?;
         let id = event.resource_id.unwrap_or_default();
+        let latency = self.lock().latency;
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
         match self.trouble(id) {
             Some(Trouble::Panics(_)) => panic!("scripted panic in salon care"),
             Some(Trouble::Fails(_)) => return Err(CareError::Passing),

@@ -31,7 +31,7 @@ fn event(resource_id: Option<u64>, mark: &str) -> DataEvent {
     }
 }
 
-async fn send(fleet: &FleetHandle, company: CompanyId, resource_id: u64) -> Appended {
+pub async fn send(fleet: &FleetHandle, company: CompanyId, resource_id: u64) -> Appended {
     fleet.accept_data(company, salon(10), event(Some(resource_id), ""), json!({ "id": resource_id })).await.unwrap()
 }
 

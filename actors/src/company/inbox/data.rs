@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{InboxNews, Place};
@@ -19,6 +20,8 @@ use crate::task::OwnedTask;
 
 /// Longest time for one event.
 const EVENT_WITHIN: Duration = Duration::from_secs(30);
+/// After this no further event of a run is begun: what came behind it is looked at first.
+const RUN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Entries that were handed over.
 pub(super) struct Run(Vec<InboxEntry>);
@@ -28,7 +31,7 @@ pub(super) struct Run(Vec<InboxEntry>);
 pub(crate) struct Handled {
     /// So many from its beginning are done.
     done: usize,
-    /// How the one after them failed.
+    /// How the one after them failed; `None` when nothing failed, be the run done or interrupted.
     failure: Option<Failure>,
 }
 
@@ -37,8 +40,12 @@ impl Desk {
         let progress = Arc::new(AtomicUsize::new(0));
         let (care, entries, done) = (self.args.ports.care.clone(), run.clone(), progress.clone());
         let (company, salon) = (self.args.company_id, self.args.salon_id);
+        let began = Instant::now();
         let work = async move {
             for entry in entries {
+                if began.elapsed() > RUN_WITHIN {
+                    return None;
+                }
                 let InboxEvent::Data(event) = &entry.entry.event else { continue };
                 let handling = care.handle(company, salon, event, &entry.entry.body);
                 match tokio::time::timeout(EVENT_WITHIN, handling).await {
@@ -81,10 +88,15 @@ impl Desk {
             self.data_handled(entry);
         }
         match fate {
-            Some((Fate::Again(wait), _)) => self.inbox.at = Place::Resting { _timer: self.due_after(wait) },
+            Some((Fate::Again(wait), _)) => self.rest(wait),
             Some((Fate::Dead(reason), entry)) => self.gave_up(entry, reason),
-            None => {}
+            None if rest.is_empty() => {}
+            None => self.rest(Duration::ZERO),
         }
+    }
+
+    fn rest(&mut self, wait: Duration) {
+        self.inbox.at = Place::Resting { _timer: self.due_after(wait) };
     }
 
     fn of_fate(&self, fate: Fate, entry: &InboxEntry, record: &CompanyRecord) -> Vec<Change> {

@@ -97,6 +97,8 @@ pub(crate) enum CompanyMsg {
     Describe(Box<Visit>),
     /// Webhooks wait in the store.
     InboxArrived,
+    /// More may wait in the store than was worked through at once.
+    ReadOn,
     /// A word of the activation saga's task or timer number `ticket`.
     Saga {
         /// Which task or timer.
@@ -181,7 +183,7 @@ async fn handle(desk: &mut Desk, message: CompanyMsg) -> Result<(), ActorProcess
         CompanyMsg::ViewersChanged => desk.viewers_changed(),
         CompanyMsg::PairingCodeOverdue(number) => desk.pairing_code_overdue(number),
         CompanyMsg::Describe(visit) => desk.describe(&visit).await,
-        CompanyMsg::InboxArrived => desk.read_inbox().await,
+        CompanyMsg::InboxArrived | CompanyMsg::ReadOn => desk.read_inbox().await,
         CompanyMsg::Saga { ticket, news } => desk.saga_news(ticket, news).await,
         CompanyMsg::Inbox { ticket, news } => desk.inbox_news(ticket, news).await,
         CompanyMsg::CommitAgain => desk.commit_again().await,

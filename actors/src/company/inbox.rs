@@ -10,8 +10,8 @@
 //!                            └─ failed, took its time ─▶ Resting ─▶ Free
 //! ```
 //!
-//! An ending overtakes data before it, also while that rests. A run of data that takes long rests for a moment between two events, so that an ending
-//! behind it is seen.
+//! Between two portions of a backlog others have their turn. An ending overtakes data before it, also while that rests. A run of data that takes long
+//! rests for a moment between two events, so that an ending behind it is seen.
 //!
 //! What a step means is committed together with its tick in the inbox. A crash or a failed commit before that leaves the webhook where it was: it is
 //! read again, and doing it twice is harmless.
@@ -91,35 +91,34 @@ pub(crate) enum InboxNews {
 }
 
 impl Desk {
-    /// Works through what waits, until one has to wait for somebody or a commit fails (which is tried again later).
+    /// Works through the next of what waits, until one has to wait for somebody or a commit fails (which is tried again later).
     pub(super) async fn read_inbox(&mut self) {
         self.args.presence.inbox_heard();
-        if self.commit_pending() {
-            return; // it is read when that has its next try
+        let resting = matches!(self.inbox.at, Place::Resting { .. });
+        if self.draining || self.commit_pending() || !(resting || matches!(self.inbox.at, Place::Free)) {
+            return; // a commit that waits for its next try has the inbox read with it
         }
-        while matches!(self.inbox.at, Place::Free | Place::Resting { .. }) && !self.draining {
-            let resting = matches!(self.inbox.at, Place::Resting { .. });
-            let limit = if resting { LOOKED_THROUGH } else { BATCH };
-            let waiting = self.args.ports.records.pending_inbox(self.args.company_id, limit).await;
-            let mut waiting = match waiting {
-                Ok(waiting) if waiting.is_empty() => return,
-                Ok(waiting) => waiting,
-                Err(error) => {
-                    tracing::error!(error = %error, "the inbox can't be read; trying again");
-                    return self.later(CompanyMsg::CommitAgain);
-                }
-            };
-            let first = first(waiting.iter().map(|entry| &entry.entry.event));
-            if first == 0 && resting {
-                return; // only what overtakes disturbs the rest
+        let limit = if resting { LOOKED_THROUGH } else { BATCH };
+        let waiting = self.args.ports.records.pending_inbox(self.args.company_id, limit).await;
+        let mut waiting = match waiting {
+            Ok(waiting) if waiting.is_empty() => return,
+            Ok(waiting) => waiting,
+            Err(error) => {
+                tracing::error!(error = %error, "the inbox can't be read; trying again");
+                return self.later(CompanyMsg::CommitAgain);
             }
-            self.inbox.at = Place::Free;
-            waiting[..=first].rotate_right(1);
-            waiting.truncate(BATCH);
-            self.work_through(waiting).await;
-            if self.commit_pending() {
-                return;
-            }
+        };
+        let first = first(waiting.iter().map(|entry| &entry.entry.event));
+        if first == 0 && resting {
+            return; // only what overtakes disturbs the rest
+        }
+        self.inbox.at = Place::Free;
+        waiting[..=first].rotate_right(1);
+        waiting.truncate(BATCH);
+        self.work_through(waiting).await;
+        if matches!(self.inbox.at, Place::Free) && !self.commit_pending() {
+            // However long the backlog, callers and a drain have their turn.
+            let _ = self.myself.send_message(CompanyMsg::ReadOn);
         }
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use frontdesk_actors::company::CompanyHandle;
 use frontdesk_actors::fleet::FleetHandle;
-use frontdesk_actors::ports::Installation;
-use frontdesk_actors::records::{IntegrationStatus, LifecycleEvent};
+use frontdesk_actors::ports::{Clock, InboxRecords, Installation};
+use frontdesk_actors::records::{InboxEvent, IntegrationStatus, LifecycleEvent, NewInboxEntry};
 use frontdesk_actors::testing::{World, salon, until, wait_until};
 use serde_json::json;
 use tokio::time::Instant;
@@ -72,4 +72,23 @@ async fn an_uninstall_far_behind_data_that_fails_is_found() {
     wait_until("data of a removed salon is ticked off", || world.records.waiting_inbox().is_empty()).await;
     assert!(world.care.handled(id).is_empty());
     fleet.drain(GRACE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_and_a_drain_have_their_turn_while_a_backlog_is_worked_off() {
+    let world = World::new();
+    let fleet = world.start().await;
+    let company = active_salon(&world, &fleet, 10).await;
+    let event = InboxEvent::Lifecycle(LifecycleEvent::Unknown("payment".into()));
+    let (company_id, received_at) = (Some(company.company_id()), world.clock.now());
+    for _ in 0..20_000 {
+        let entry = NewInboxEntry { company_id, salon_id: salon(10), event: event.clone(), received_at, body: json!({}) };
+        world.records.append_inbox(entry).await.unwrap();
+    }
+    fleet.accept_webhook(salon(10), LifecycleEvent::Unknown("payment".into()), json!({})).await.unwrap();
+    company.cancel_pairing().await.unwrap();
+    assert!(!world.records.waiting_inbox().is_empty(), "a caller waited for all of it");
+    let report = fleet.drain(GRACE).await;
+    assert_eq!((report.stopped, report.orphaned), (1, 0));
+    assert!(!world.records.waiting_inbox().is_empty(), "the drain waited for all of it");
 }

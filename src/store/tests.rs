@@ -95,7 +95,16 @@ async fn created(records: &dyn Records, salon: u64) -> CompanyRecord {
 }
 
 fn session(company: CompanyId, desired: Desired) -> SessionRecord {
-    SessionRecord { company_id: company, desired, state: SessionState::Online, reason: None, since: moment(), not_before: None, own: None, probed_at: None }
+    SessionRecord {
+        company_id: company,
+        desired,
+        state: SessionState::Online,
+        reason: None,
+        since: moment(),
+        not_before: None,
+        own: None,
+        probed_at: None,
+    }
 }
 
 fn activation(company: CompanyId) -> ActivationRecord {

@@ -13,6 +13,10 @@ use crate::ids::CompanyId;
 /// jitter nor a timer that fires late adds up over a thousand dials.
 const JITTER: f64 = 0.1;
 
+/// A dial so late in its slot, as a part of the pace, still belongs to it: jitter and a timer's lateness. Who comes later begins a new row of slots,
+/// so that no second sees more dials than the pace allows, but for this.
+const LATE: f64 = 0.2;
+
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next<T> {
@@ -137,7 +141,7 @@ impl<T> Admission<T> {
 
     /// The slot after the one just used. One that was left empty is not made up for.
     fn slot_after(&self, now: Instant, pace: Duration, dice: f64) -> Slot {
-        let used = self.slot.map(|slot| slot.begins).filter(|begins| now.duration_since(*begins) < pace);
+        let used = self.slot.map(|slot| slot.begins).filter(|begins| now.duration_since(*begins) < pace.mul_f64(LATE));
         let begins = used.unwrap_or(now) + pace;
         Slot { begins, not_before: begins + pace.mul_f64(JITTER * dice.clamp(0.0, 1.0)) }
     }

@@ -4,6 +4,7 @@
 use askama::Template;
 use frontdesk_actors::view::CompanyView;
 
+mod assets;
 mod console;
 mod language;
 mod onboarding;
@@ -13,10 +14,12 @@ mod tests;
 mod wire;
 mod words;
 
+pub use assets::{Asset, unversioned};
 pub use console::console;
 pub use language::Language;
 pub use wire::{CapWire, LimitsWire, LinkWire, PASSKEY_ORIGIN, PasskeyWire, seconds_left};
 
+use assets::{ASSETS, versioned_root};
 use words::{Text, Words};
 
 /// The way back into YClients.
@@ -140,20 +143,9 @@ pub fn docs() -> &'static str {
     include_str!("web/docs.html")
 }
 
-/// One embedded asset (`app.css`, `onboarding.js`, …) with its content type.
-pub fn asset(path: &str) -> Option<(&'static str, &'static [u8])> {
-    const SCRIPT: &str = "text/javascript; charset=utf-8";
-    const STYLE: &str = "text/css; charset=utf-8";
-    match path {
-        "app.css" => Some((STYLE, include_bytes!("web/assets/app.css"))),
-        "onboarding.js" => Some((SCRIPT, include_bytes!("web/assets/onboarding.js"))),
-        "passkey.js" => Some((SCRIPT, include_bytes!("web/assets/passkey.js"))),
-        "live.js" => Some((SCRIPT, include_bytes!("web/assets/live.js"))),
-        "docs.js" => Some((SCRIPT, include_bytes!("web/assets/docs.js"))),
-        "docs.css" => Some((STYLE, include_bytes!("web/assets/docs.css"))),
-        "favicon.svg" => Some(("image/svg+xml", include_bytes!("web/assets/favicon.svg"))),
-        _ => console::asset(path),
-    }
+/// One embedded asset (`app.css`, `onboarding.js`, …).
+pub fn asset(name: &str) -> Option<&'static Asset> {
+    ASSETS.iter().find(|asset| asset.name == name)
 }
 
 /// A QR code as an SVG data URL.

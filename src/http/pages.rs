@@ -1,7 +1,7 @@
 //! The landing page, embedded assets and the small files browsers ask for.
 
 use axum::Extension;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -31,25 +31,21 @@ pub(super) fn with_language_cookie(state: &HttpState, query: &Query, page: impl 
     response
 }
 
-/// `GET /assets/{*path}`. With `?v=` the address names one version for ever; without it the browser asks again.
-pub async fn asset(
-    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Response {
-    let found = path.ok().filter(|Path(path)| is_plain(path)).and_then(|Path(path)| web::asset(&path));
-    let Some((content_type, bytes)) = found else {
+/// `GET /assets/{*path}`. With the present version in it an address names its content for ever; without it the browser asks again.
+pub async fn asset(path: Result<Path<String>, axum::extract::rejection::PathRejection>, headers: HeaderMap) -> Response {
+    let path = path.map(|Path(path)| path).unwrap_or_default();
+    let (name, versioned) = web::unversioned(&path);
+    let Some(web::Asset { content_type, bytes, .. }) = web::asset(name).filter(|_| is_plain(&path)) else {
         return ApiError::unknown_path().into_response();
     };
     let tag = format!("\"{}\"", hex::encode(&Sha256::digest(bytes)[..12]));
-    let versioned = query.is_some_and(|query| query.starts_with("v="));
     let cache = if versioned { "public, max-age=31536000, immutable" } else { "public, no-cache" };
     let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|given| given.to_str().is_ok_and(|given| given.contains(&tag)));
     let caching = [(header::CACHE_CONTROL, cache.to_owned()), (header::ETAG, tag)];
     if known {
         (StatusCode::NOT_MODIFIED, caching).into_response()
     } else {
-        (caching, [(header::CONTENT_TYPE, content_type)], bytes).into_response()
+        (caching, [(header::CONTENT_TYPE, *content_type)], *bytes).into_response()
     }
 }
 

@@ -1,7 +1,7 @@
 // The console: log-in, frame, and which page the address names. Each page is a module with `show(place, query, id)` that returns what to call
 // when it is left, or nothing.
 
-import { open } from "/assets/live.js";
+import { open } from "../live.js";
 import * as api from "./api.js";
 import { language, make, tell, words } from "./dom.js";
 import * as audit from "./audit.js";

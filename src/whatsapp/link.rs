@@ -11,6 +11,7 @@ mod held;
 mod pairing;
 mod passkey;
 mod serve;
+mod tasks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -169,6 +170,7 @@ async fn open(shared: &Shared, way: Arc<Way>, held: &Held, ear: Ear) -> Result<B
         .with_device_props(identity_shown())
         .with_wanted_pre_key_count(ONE_TIME_KEYS)
         .skip_history_sync()
+        .with_runtime(held.tasks())
         .with_event_handler(ear)
         .build()
         .await?;

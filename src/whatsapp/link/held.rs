@@ -16,6 +16,7 @@ use whatsapp_rust::bot::Bot;
 use super::super::Shared;
 use super::super::backend::Backend;
 use super::super::egress::Line;
+use super::tasks::LinkTasks;
 
 /// The library flushes batches, receipts and state, 5 s at most for each; then it is cut off.
 const DISCONNECT_LIMIT: Duration = Duration::from_secs(15);
@@ -37,13 +38,16 @@ struct Parts {
     line: Arc<Line>,
     permit: Arc<OwnedSemaphorePermit>,
     client: Option<Arc<Client>>,
+    /// Whatever the client starts.
+    tasks: LinkTasks,
     /// The client's run loop, until it has ended.
     run: Option<JoinHandle<()>>,
 }
 
 impl Held {
     pub(super) fn new(shared: &Shared, backend: Backend, permit: Arc<OwnedSemaphorePermit>) -> Self {
-        let parts = Parts { backend: Arc::new(backend), line: Arc::new(Line::new()), permit, client: None, run: None };
+        let (backend, line) = (Arc::new(backend), Arc::new(Line::new()));
+        let parts = Parts { backend, line, permit, client: None, tasks: LinkTasks::default(), run: None };
         Self { parts: Some(parts), closing: shared.closing.clone() }
     }
 
@@ -60,6 +64,11 @@ impl Held {
 
     pub(super) fn line(&self) -> &Arc<Line> {
         &self.parts().line
+    }
+
+    /// Where the client's tasks run: they end when all is let go.
+    pub(super) fn tasks(&self) -> LinkTasks {
+        self.parts().tasks.clone()
     }
 
     /// Weak, because the dialer lives as long as any task of the library: a dial after the end finds nothing.
@@ -107,6 +116,7 @@ impl Drop for Held {
         if Handle::try_current().is_ok() {
             self.closing.spawn(parts.let_go().in_current_span());
         } else {
+            parts.tasks.end();
             parts.line.cut();
         }
     }
@@ -136,6 +146,7 @@ impl Parts {
             self.backend.refuse();
             tracing::error!("a write of the closed link hangs in the store");
         }
+        self.tasks.end();
         self.line.cut();
         if timeout(STEP_LIMIT, self.line.gone()).await.is_err() {
             tracing::error!("the link's connection is still held; the company's next link waits for it");

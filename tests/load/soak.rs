@@ -2,6 +2,9 @@
 //!
 //! Every round drops every connection: linked sessions log in again, open pages get a fresh code. What counts is the mean of the last fifth of the
 //! time against the mean of the first fifth after a warm-up, because the allocator takes its time to find its size.
+//!
+//! An hour of it has as many reconnects for each salon as some years of a salon's life, and each leaves a line in its timeline. So that the stored
+//! past (and the part of it in the database's cache) is as long as it will ever be before anything is compared, less of it is kept than by default.
 
 use std::time::Duration;
 
@@ -70,6 +73,9 @@ async fn stage(options: &Soak) -> Result<Stage> {
     let mut stage = Stage::without_server().await;
     for (key, value) in [("DIALS_PER_SECOND", "0"), ("BACKOFF_MIN", "50ms"), ("BACKOFF_MAX", "500ms")] {
         stage.set(&format!("FRONTDESK_SESSIONS_{key}"), value);
+    }
+    for (key, value) in [("TIMELINE_PER_SALON", "100"), ("SWEEP_EVERY", "30s")] {
+        stage.set(&format!("FRONTDESK_RETENTION_{key}"), value);
     }
     stage.start().await;
     eprintln!("· linking {} sessions, opening {} pages", options.sessions, options.pages);

@@ -72,14 +72,18 @@ impl InboxRecords for Store {
 }
 
 impl Store {
-    /// Forgets the past of one company; `None`: of unknown salons.
+    /// Forgets the past of one company; `None`: of unknown salons. A commit for each handful, so that nobody else's waits for long.
     async fn prune_one(&self, company: Option<CompanyId>, retention: &Retention, now: DateTime<Utc>) -> Result<Pruned, RecordsError> {
-        let old = self.0.reader.outlived(company, retention, now)?;
-        let pruned = Pruned { inbox: old.inbox.len() as u64, events: old.events.len() as u64 };
-        let gone = old.inbox.into_iter().chain(old.events).collect::<Vec<_>>();
-        if !gone.is_empty() {
+        let mut pruned = Pruned::default();
+        loop {
+            let old = self.0.reader.outlived(company, retention, now)?;
+            if old.is_empty() {
+                return Ok(pruned);
+            }
+            pruned.inbox += old.inbox.len() as u64;
+            pruned.events += old.events.len() as u64;
+            let gone = old.inbox.into_iter().chain(old.events).collect::<Vec<_>>();
             self.submit(LIGHT_BYTES, move |draft| gone.into_iter().try_for_each(|key| draft.remove(key))).await?;
         }
-        Ok(pruned)
     }
 }

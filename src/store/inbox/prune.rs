@@ -11,7 +11,7 @@ use crate::store::fault::Fault;
 use crate::store::keys::{self, Key};
 use crate::store::reader::Reader;
 
-/// Entries of one company and kind removed in one commit; the rest goes with the next pruning.
+/// Entries of one company and kind removed in one commit; the rest goes with the next one.
 const AT_ONCE: usize = 512;
 
 /// Keys to remove.
@@ -19,6 +19,12 @@ const AT_ONCE: usize = 512;
 pub(in crate::store) struct Outlived {
     pub(in crate::store) inbox: Vec<Key>,
     pub(in crate::store) events: Vec<Key>,
+}
+
+impl Outlived {
+    pub(in crate::store) fn is_empty(&self) -> bool {
+        self.inbox.is_empty() && self.events.is_empty()
+    }
 }
 
 /// How much of one kind is kept.
@@ -34,7 +40,7 @@ impl Kept {
 }
 
 impl Reader {
-    /// What of a company (`None`: of unknown salons) is too much or too old. Pending webhooks of a company are never.
+    /// What of a company (`None`: of unknown salons) is too much or too old, the first [`AT_ONCE`] of each kind. Pending webhooks of a company are never.
     pub(in crate::store) fn outlived(
         &self,
         company: Option<CompanyId>,

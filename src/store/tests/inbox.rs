@@ -273,6 +273,20 @@ async fn the_past_is_forgotten_by_age_and_by_number_but_nothing_that_waits() {
 }
 
 #[tokio::test]
+async fn one_pruning_brings_a_company_down_to_what_is_kept_however_much_there_was() {
+    let (_folder, store) = with_store();
+    let company = created(&store, 500).await;
+    let lines = |many| (0..many).map(|_| Change::AppendEvent(event(&company, EventKind::QrShown))).collect::<Vec<_>>();
+    for _ in 0..13 {
+        store.commit(lines(100)).await.unwrap();
+    }
+    let kept = Retention { events_at_most: 10, ..Retention::default() };
+    // The line of the company's creation is the first to go.
+    assert_eq!(store.prune(kept, moment()).await.unwrap().events, 1300 + 1 - 10);
+    assert_eq!(store.events(company.company_id, 2000).await.unwrap().len(), 10);
+}
+
+#[tokio::test]
 async fn a_plan_that_cannot_be_read_and_a_company_that_cannot_be_pruned_stand_in_nobodys_way() {
     let (_folder, store) = with_store();
     for number in 1..=2 {

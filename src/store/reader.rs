@@ -74,16 +74,25 @@ impl Reader {
         }
     }
 
-    /// Where every company stands.
+    /// Where every company stands that can be read.
     pub(super) fn standings(&self) -> Result<Vec<Standing>, RecordsError> {
-        let mut all = Vec::new();
+        self.each_company()
+    }
+
+    /// Something of every company's record. One that can't be read is left out here too: the start has said which, and counted it.
+    fn each_company<T: for<'a> From<&'a CompanyRecord>>(&self) -> Result<Vec<T>, RecordsError> {
+        let mut made = Vec::new();
         self.read(|| {
             self.disk.each(keys::COMPANIES, |key, head| {
-                all.push(Standing::from(&self.opened::<CompanyRecord>(key, head)?));
+                match self.opened::<CompanyRecord>(key, head) {
+                    Ok(company) => made.push(T::from(&company)),
+                    Err(fault) if fault.is_of_one_record() => {}
+                    Err(fault) => return Err(fault),
+                }
                 Ok(Walk::On)
             })
         })?;
-        Ok(all)
+        Ok(made)
     }
 
     /// One company with all that belongs to it.
@@ -130,16 +139,9 @@ impl Reader {
         Ok(found)
     }
 
-    /// Every company as a line of a list. Takes some hundred milliseconds for ten thousand.
+    /// Every company that can be read, as a line of a list. Takes some hundred milliseconds for ten thousand.
     pub(super) fn company_rows(&self) -> Result<Vec<CompanyRow>, RecordsError> {
-        let mut found = Vec::new();
-        self.read(|| {
-            self.disk.each(keys::COMPANIES, |key, head| {
-                found.push(CompanyRow::from(&self.opened::<CompanyRecord>(key, head)?));
-                Ok(Walk::On)
-            })
-        })?;
-        Ok(found)
+        self.each_company()
     }
 
     /// Audit entries older than `before`, newest first.

@@ -254,6 +254,10 @@ async fn a_company_that_cannot_be_read_keeps_no_other_from_its_start_and_is_coun
     let ids: Vec<u64> = store.load_active().await.unwrap().iter().map(|stored| stored.company.company_id.get()).collect();
     assert_eq!((ids, loaded.0.load(std::sync::atomic::Ordering::SeqCst)), (vec![1, 4], 2));
     assert!(store.company(super::company_id(2)).await.is_err(), "whoever asks for it hears so");
+    let standings = store.standings().await.unwrap().iter().map(|one| one.company_id.get()).collect::<Vec<_>>();
+    assert_eq!(standings, [1, 3, 4], "the reconciliation goes on with the others");
+    let rows = store.0.reader.company_rows().unwrap().iter().map(|row| row.company_id.get()).collect::<Vec<_>>();
+    assert_eq!(rows, [1, 3, 4], "and so does the console's list");
     store.close().await;
     assert!(store.load_active().await.is_err(), "a store that can't be read at all is no empty one");
 }

@@ -92,6 +92,11 @@ pub(super) fn company(id: CompanyId) -> Key {
     numbered(b'c', id.get())
 }
 
+/// The company of a record's key.
+pub(super) fn parse_company(key: &[u8]) -> Option<CompanyId> {
+    parse_active(key)
+}
+
 /// The salon's company.
 pub(super) fn salon(id: SalonId) -> Key {
     numbered(b's', id.get())
@@ -369,6 +374,7 @@ mod tests {
         assert_eq!(parse_claim_by_time(&claim_by_time(99, &fingerprint)), Some((99, fingerprint)));
         assert_eq!(parse_active(&active_inbox(company_id(5), InboxId(3))), Some(company_id(5)));
         assert_eq!(parse_active(b"x"), None);
+        assert_eq!(parse_company(&company(company_id(5))), Some(company_id(5)));
         assert!(marks_inbox(&active_inbox(company_id(5), InboxId(3))) && !marks_inbox(&active(company_id(5), Reason::Vault)));
         for company in [None, Some(company_id(8))] {
             let place = InboxPlace { company, id: InboxId(3) };

@@ -67,7 +67,7 @@ impl Reader {
         match self.stored(id) {
             Ok(stored) => Ok(Ok(stored)),
             Err(fault) if fault.is_of_one_record() => {
-                tracing::error!(company.id = %id, reason = %fault.describe(), "store.company_unreadable: it is left out; the others start");
+                left_out(Some(id), &fault);
                 Ok(Err(Unreadable))
             }
             Err(fault) => Err(fault),
@@ -79,14 +79,14 @@ impl Reader {
         self.each_company()
     }
 
-    /// Something of every company's record. One that can't be read is left out here too: the start has said which, and counted it.
+    /// Something of every company's record. One that can't be read is left out here too, and told each time: the start has looked at no dormant one.
     fn each_company<T: for<'a> From<&'a CompanyRecord>>(&self) -> Result<Vec<T>, RecordsError> {
         let mut made = Vec::new();
         self.read(|| {
             self.disk.each(keys::COMPANIES, |key, head| {
                 match self.opened::<CompanyRecord>(key, head) {
                     Ok(company) => made.push(T::from(&company)),
-                    Err(fault) if fault.is_of_one_record() => {}
+                    Err(fault) if fault.is_of_one_record() => left_out(keys::parse_company(key), &fault),
                     Err(fault) => return Err(fault),
                 }
                 Ok(Walk::On)
@@ -220,6 +220,12 @@ impl Reader {
 
 /// A company whose record can't be read.
 struct Unreadable;
+
+/// One company that can't be read keeps no other from anything.
+fn left_out(company: Option<CompanyId>, fault: &Fault) {
+    let number = company.map_or(0, CompanyId::get);
+    tracing::error!(company.id = number, reason = %fault.describe(), "store.company_unreadable: it is left out; the others go on");
+}
 
 /// A fault seen by a reader is logged here, once; the caller gets the same words.
 fn logged(fault: Fault) -> RecordsError {
